@@ -1,0 +1,64 @@
+// The house's arrows: components -> (remote, host, membership, verification) -> firewall. Pure parts stay pure.
+const src = "^packages/swarm/src/";
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "pure-parts",
+      comment: "firewall, host, membership and verification know neither Pulumi nor I/O (host may compress)",
+      severity: "error",
+      from: { path: `${src}(firewall|host|membership|verification)/`, pathNot: "(\\.test\\.ts$|/testing/)" },
+      to: {
+        path: [
+          "^@pulumi/",
+          "node_modules/@pulumi/",
+          "^(node:)?(fs|net|http|child_process|os|path|crypto|dns|tls)($|/)",
+        ],
+      },
+    },
+    {
+      name: "firewall-is-a-leaf",
+      severity: "error",
+      from: { path: `${src}firewall/` },
+      to: { path: src, pathNot: `${src}firewall/` },
+    },
+    {
+      name: "command-only-in-remote",
+      comment: "src/remote is the only place that touches @pulumi/command",
+      severity: "error",
+      from: { path: src, pathNot: [`${src}remote/`, "\\.test\\.ts$"] },
+      to: { path: "node_modules/@pulumi/command" },
+    },
+    {
+      name: "region-api-and-machines-meet-at-the-backend",
+      severity: "error",
+      from: { path: "^packages/region/src/(compute|network|images)/" },
+      to: { path: "^packages/region/src/api/" },
+    },
+    {
+      name: "region-api-knows-no-machines",
+      severity: "error",
+      from: { path: "^packages/region/src/api/" },
+      to: { path: "^packages/region/src/(compute|network|images)/" },
+    },
+    {
+      name: "packages-know-no-tests",
+      severity: "error",
+      from: { path: "^packages/" },
+      to: { path: "^test/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "(/dist/|node_modules/.*/node_modules/|test/engine)" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.base.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default"],
+      extensionAlias: { ".js": [".ts", ".js"] },
+    },
+  },
+};

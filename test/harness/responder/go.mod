@@ -1,0 +1,3 @@
+module hcloud-swarm/responder
+
+go 1.24
