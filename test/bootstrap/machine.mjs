@@ -66,6 +66,7 @@ function availableMemory() {
 /** Names of the wanted packages that are not installed. */
 export function missingPackages(wanted) {
   return wanted.filter(({ name }) => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format
     const run = spawnSync("dpkg-query", ["-W", "-f=${db:Status-Status}", name], { encoding: "utf8" });
     return run.status !== 0 || run.stdout.trim() !== "installed";
   });

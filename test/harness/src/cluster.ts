@@ -38,6 +38,8 @@ export interface Cluster {
   readonly manager: ClusterNode;
   /** Runs a shell command on a node over SSH, host key verified; rejects when it fails. */
   ssh(node: ClusterNode, command: string, input?: string): Promise<string>;
+  /** Reads what `verify --json` printed. */
+  parseReport(text: string): z.infer<typeof reportSchema>;
   /** Puts a file on a node. */
   send(node: ClusterNode, file: string, target: string): Promise<void>;
 }
@@ -70,6 +72,7 @@ export async function openCluster(region: Region, stack: Stack, keyFile: string)
       const run = await region.exec("ssh", [...options, node.name, command], { input });
       return String(run.stdout);
     },
+    parseReport: (text) => reportSchema.parse(JSON.parse(text)),
     async send(node, file, target) {
       await region.exec("scp", ["-q", ...options, file, `${node.name}:${target}`], {});
     },

@@ -5,3 +5,4 @@ export * from "./region.js";
 export * from "./responder.js";
 export * from "./services.js";
 export * from "./stack.js";
+export * from "./vxlan.js";

@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+// Every test in one command: checks, unit and component tests, the stand-in's own tests, then the whole system.
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { say } from "./progress.mjs";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const output = join(root, "test-output");
+
+const usage = `usage: npm test -- [--unit] [--system]
+
+  (nothing)   everything
+  --unit      checks, unit and component tests only: no virtual machines
+  --system    the whole-system tests only
+`;
+
+const { values } = parseArgs({
+  options: {
+    unit: { type: "boolean", default: false },
+    system: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+
+const node = process.execPath;
+const vitest = join(root, "node_modules/vitest/vitest.mjs");
+
+/** A suite: its name, its command, and the file its vitest report goes to where it has one. */
+function suites() {
+  const report = (name) => [
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${join(output, `${name}.json`)}`,
+  ];
+  const unit = [
+    { name: "check", command: node, args: [join(root, "test/bootstrap/check.mjs")] },
+    { name: "unit", command: node, args: [vitest, "run", ...report("unit")], report: "unit.json" },
+    { name: "command-stand-in", command: node, args: [join(root, "test/engine/test.mjs")] },
+    { name: "engine", command: node, args: [join(root, "test/engine/smoke.mjs")] },
+  ];
+  const system = [
+    {
+      name: "system",
+      command: node,
+      args: [vitest, "run", "--config", join(root, "test/swarm/vitest.config.ts"), ...report("system")],
+      report: "system.json",
+    },
+  ];
+  if (values.unit === values.system) return [...unit, ...system];
+  return values.unit ? unit : system;
+}
+
+function run({ command, args }) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: "inherit" });
+    const forward = (signal) => child.kill(signal);
+    process.on("SIGINT", forward).on("SIGTERM", forward);
+    child.on("error", () => resolve(1));
+    child.on("exit", (code) => {
+      process.off("SIGINT", forward).off("SIGTERM", forward);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** Tests that passed, failed and were skipped in a suite; a suite without a report counts as one test. */
+function count(suite, status) {
+  if (!suite.report) return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 };
+  try {
+    const report = JSON.parse(readFileSync(join(output, suite.report), "utf8"));
+    const { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped } = report;
+    // A suite may fail outside its tests (a setup that throws): that must count.
+    return { passed, failed: failed === 0 && status !== 0 ? 1 : failed, skipped };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+async function main() {
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(output, { recursive: true });
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const lines = [];
+  for (const suite of suites()) {
+    say(`suite: ${suite.name}`);
+    const started = Date.now();
+    const status = await run(suite);
+    const counted = count(suite, status);
+    for (const key of Object.keys(total)) total[key] += counted[key];
+    lines.push(
+      `${suite.name}: ${counted.passed} passed, ${counted.failed} failed, ${counted.skipped} skipped in ${((Date.now() - started) / 1000).toFixed(0)} s`,
+    );
+  }
+  say(`suites:\n  ${lines.join("\n  ")}`);
+  process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

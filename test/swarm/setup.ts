@@ -1,0 +1,85 @@
+/** Boots the cluster that every system test shares, and takes it down at the end. */
+import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import {
+  cacheDir,
+  installResponder,
+  openCluster,
+  openStack,
+  phase,
+  phases,
+  root,
+  say,
+  sshKey,
+  startRegion,
+  startServices,
+  table,
+} from "../harness/src/index.js";
+
+/** What the test files need to find the cluster; plain data, for it crosses a process border. */
+export interface SharedCluster {
+  readonly region: string;
+  readonly stateDir: string;
+  readonly keyFile: string;
+  /** SSH sessions a host during the first `up`. */
+  readonly firstUpSessions: Record<string, number>;
+  readonly secondsToReady: number;
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    shared: SharedCluster;
+  }
+}
+
+/** Name of the checkpoint of the ready cluster, services running. */
+export const readyCheckpoint = "ready";
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const name = process.env.HCS_TEST_REGION ?? "test";
+  const keep = process.env.HCS_KEEP === "1";
+  const stateDir = cacheDir("stacks", `${name}-cluster`);
+  const shared = join(stateDir, "shared.json");
+
+  const region = await phase("region", () => startRegion(name, (line) => say(`    ${line}`)));
+  const tearDown = async () => {
+    process.stdout.write(
+      `\n${table(
+        ["phase", "seconds"],
+        phases().map((p) => [p.title, p.seconds.toFixed(1)]),
+      )}\n`,
+    );
+    if (!keep) {
+      await region.command("stop", "--purge");
+      rmSync(stateDir, { recursive: true, force: true });
+    }
+  };
+  try {
+    const started = Date.now();
+    const keyFile = await sshKey(stateDir);
+    const stack = await openStack({ region, program: join(root, "examples/cluster"), name: "cluster", stateDir });
+    await stack.setConfig("privateKeyFile", keyFile);
+    const run = await phase("`pulumi up` (1 manager, 2 workers)", () =>
+      stack.up((line) => (/created|failed|error/.test(line) ? say(`    ${line.trim()}`) : undefined)),
+    );
+    const cluster = await openCluster(region, stack, keyFile);
+    await phase("two services on every node", async () => {
+      await installResponder(cluster);
+      await startServices(cluster);
+    });
+    const secondsToReady = (Date.now() - started) / 1000;
+    await phase("checkpoint of the ready cluster", () => region.command("checkpoint", "save", readyCheckpoint));
+    cpSync(join(stateDir, ".pulumi"), join(stateDir, "pulumi-ready"), { recursive: true });
+
+    const firstUpSessions: Record<string, number> = {};
+    for (const { host } of run.sshSessions) firstUpSessions[host] = (firstUpSessions[host] ?? 0) + 1;
+    const data: SharedCluster = { region: name, stateDir, keyFile, firstUpSessions, secondsToReady };
+    writeFileSync(shared, JSON.stringify(data));
+    project.provide("shared", data);
+    return tearDown;
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+}
