@@ -1,0 +1,208 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type InitStep, type JoinStep, membershipProgram } from "./script";
+
+/** A node's Docker, played by a few files in a directory: state, control, addr, cluster, error, ingress, services. */
+const fakes: Record<string, string> = {
+  docker: `echo "docker $*" >>"$FAKE/calls"
+read_() { cat "$FAKE/$1" 2>/dev/null || true; }
+case "$*" in
+'info') exit 0 ;;
+*LocalNodeState*) read_ state ;;
+*ControlAvailable*) read_ control ;;
+*NodeAddr*) read_ addr ;;
+*Swarm.Error*) read_ error ;;
+*DockerRootDir*) echo "$FAKE" ;;
+'network inspect'*) [ -e "$FAKE/ingress" ] || exit 1; read_ ingress ;;
+'service ls'*) read_ services ;;
+'swarm join-token'*) echo "SWMTKN-1-ca-$4" ;;
+*) echo "unexpected: docker $*" >&2; exit 99 ;;
+esac`,
+  curl: `echo "curl $*" >>"$FAKE/calls"
+method= out= url=
+while [ $# -gt 0 ]; do
+  case $1 in -X) method=$2; shift ;; -o) out=$2; shift ;; http*) url=$1 ;; esac
+  shift
+done
+sent=$(cat)
+echo "$method $url $sent" >>"$FAKE/requests"
+status=200
+case "$method $url" in
+*/swarm/init) echo active >"$FAKE/state"; echo true >"$FAKE/control"; cat "$FAKE/next-addr" >"$FAKE/addr"; echo swarm-new >"$FAKE/cluster"; : >"$FAKE/ingress" ;;
+*/swarm/join) if [ -e "$FAKE/refuse" ]; then status=500; echo '{"message":"invalid join token"}' >"$out"
+  else echo active >"$FAKE/state"; cat "$FAKE/next-control" >"$FAKE/control"; cat "$FAKE/next-addr" >"$FAKE/addr"; echo swarm-1 >"$FAKE/cluster"; fi ;;
+*DELETE*) rm -f "$FAKE/ingress"; status=204 ;;
+*/networks/create) if [ -e "$FAKE/busy" ]; then rm "$FAKE/busy"; status=409; else echo 1450 >"$FAKE/ingress"; status=201; fi ;;
+esac
+printf '%s' "$status"`,
+  openssl: `sed 's/^/    organizationName          = /' "$FAKE/cluster"`,
+  mktemp: `: >"$FAKE/answer"; echo "$FAKE/answer"`,
+  sleep: ":",
+};
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "membership-"));
+  for (const [name, body] of Object.entries(fakes)) {
+    writeFileSync(join(dir, name), `#!/bin/sh\n${body}\n`);
+    chmodSync(join(dir, name), 0o755);
+  }
+  set({ state: "inactive", control: "false" });
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function set(files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text === "" ? "" : `${text}\n`);
+}
+const read = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), "utf8") : "");
+
+function run(step: InitStep | JoinStep) {
+  const program = `${membershipProgram(step)}
+printf '%s %s %s\\n' "$members_swarm_id" "\${members_worker_token-none}" "\${members_manager_token-none}"
+`;
+  const { status, stdout, stderr } = spawnSync("sh", ["-s"], {
+    input: program,
+    encoding: "utf8",
+    env: { ...process.env, PATH: `${dir}:${process.env.PATH}`, FAKE: dir },
+  });
+  return { status, stdout, stderr };
+}
+
+const init: InitStep = {
+  action: "init",
+  privateIp: "10.0.0.2",
+  overlay: { addressPool: "10.128.0.0/9", underlayMtu: 1450 },
+  waitSeconds: 3,
+};
+const token = "SWMTKN-1-ca-secret";
+const join_: JoinStep = {
+  action: "join",
+  role: "worker",
+  privateIp: "10.0.0.3",
+  managerIp: "10.0.0.2",
+  swarmId: "swarm-1",
+  joinToken: token,
+  waitSeconds: 3,
+};
+
+describe("init", () => {
+  it("starts a swarm on the private address and replaces the ingress network by one that fits", () => {
+    set({ "next-addr": "10.0.0.2", busy: "" });
+    expect(run(init)).toEqual({
+      status: 0,
+      stdout: "swarm-new SWMTKN-1-ca-worker SWMTKN-1-ca-manager\n",
+      stderr: "",
+    });
+    const requests = read("requests").trim().split("\n");
+    expect(requests.map((r) => r.split(" ", 2).join(" "))).toEqual([
+      "POST http://localhost/swarm/init",
+      "DELETE http://localhost/networks/ingress",
+      "POST http://localhost/networks/create",
+      "POST http://localhost/networks/create",
+    ]);
+    expect(JSON.parse(requests[0]?.split(" ").slice(2).join(" ") ?? "")).toEqual({
+      ListenAddr: "10.0.0.2:2377",
+      AdvertiseAddr: "10.0.0.2",
+      DataPathAddr: "10.0.0.2",
+      DefaultAddrPool: ["10.128.0.0/9"],
+      SubnetSize: 24,
+    });
+    expect(JSON.parse(requests[3]?.split(" ").slice(2).join(" ") ?? "")).toMatchObject({
+      Name: "ingress",
+      Ingress: true,
+      Options: { "com.docker.network.driver.mtu": "1450" },
+    });
+  });
+
+  it("recognizes a swarm that is there and never starts a second one", () => {
+    set({ state: "active", control: "true", addr: "10.0.0.2", cluster: "swarm-1", ingress: "1450" });
+    expect(run(init)).toMatchObject({ status: 0, stdout: expect.stringMatching(/^swarm-1 /) });
+    expect(read("requests")).toBe("");
+  });
+
+  it("finishes what an interrupted first run began: no ingress network", () => {
+    set({ state: "active", control: "true", addr: "10.0.0.2", cluster: "swarm-1" });
+    expect(run(init).status).toBe(0);
+    expect(read("ingress")).toBe("1450\n");
+  });
+
+  it("leaves the ingress network of a swarm that serves", () => {
+    set({ state: "active", control: "true", addr: "10.0.0.2", cluster: "swarm-1", ingress: "", services: "abc" });
+    expect(run(init).status).toBe(0);
+    expect(read("requests")).toBe("");
+  });
+
+  it("fails on a node that is a worker, or that advertises another address", () => {
+    set({ state: "active", control: "false", addr: "10.0.0.2", cluster: "swarm-1" });
+    expect(run(init)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/is a worker and the program wants a manager/),
+    });
+    set({ control: "true", addr: "203.0.113.9" });
+    expect(run(init)).toMatchObject({ status: 1, stderr: expect.stringMatching(/advertises 203\.0\.113\.9/) });
+  });
+
+  it.each(["locked", "error"])("does not touch a swarm whose state is %s", (state) => {
+    set({ state, error: "why" });
+    const done = run(init);
+    expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(`'${state}' (why)`) });
+    expect(read("requests")).toBe("");
+  });
+});
+
+describe("join", () => {
+  it("joins with the token on standard input, in no process's arguments", () => {
+    set({ "next-addr": "10.0.0.3", "next-control": "false" });
+    expect(run(join_)).toEqual({ status: 0, stdout: "swarm-1 none none\n", stderr: "" });
+    expect(read("requests")).toContain(`"RemoteAddrs":["10.0.0.2:2377"],"JoinToken":"${token}"`);
+    expect(read("calls")).not.toContain(token);
+  });
+
+  it("leaves a member as it is", () => {
+    set({ state: "active", control: "false", addr: "10.0.0.3", cluster: "swarm-1" });
+    expect(run(join_)).toMatchObject({ status: 0, stdout: "swarm-1 none none\n" });
+    expect(read("requests")).toBe("");
+  });
+
+  it("refuses a node of another swarm", () => {
+    set({ state: "active", control: "false", addr: "10.0.0.3", cluster: "swarm-2" });
+    expect(run(join_)).toMatchObject({ status: 1, stderr: expect.stringMatching(/in swarm swarm-2, not in swarm-1/) });
+  });
+
+  it("says why the manager refused, without the token", () => {
+    set({ refuse: "" });
+    const done = run(join_);
+    expect(done).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/join was refused \(500\).*invalid join token/),
+    });
+    expect(done.stderr).not.toContain(token);
+  });
+
+  it("waits for a membership that comes late, but not for ever", () => {
+    set({ state: "pending", error: "connection refused" });
+    const done = run(join_);
+    expect(done).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /waiting to become a member of the swarm: not within 3 s; local state: pending connection refused/,
+      ),
+    });
+  });
+
+  it("removes the file that held the engine's answers", () => {
+    set({ refuse: "" });
+    run(join_);
+    expect(existsSync(join(dir, "answer"))).toBe(false);
+  });
+});
+
+it("takes any value as data, not as shell", () => {
+  set({ "next-addr": "10.0.0.3", "next-control": "false" });
+  const done = run({ ...join_, joinToken: `x'; touch "$FAKE/pwned"; '$(touch "$FAKE/pwned")` });
+  expect(done.status).toBe(0);
+  expect(existsSync(join(dir, "pwned"))).toBe(false);
+});
