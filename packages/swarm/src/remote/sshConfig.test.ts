@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ReachableHost, sshConfig } from "./sshConfig";
+import { bootstrapHostKey } from "./sshKey";
+
+let dir: string;
+const serverKey = bootstrapHostKey("test", "test", "server");
+const otherKey = bootstrapHostKey("test", "test", "other");
+const clientKey = bootstrapHostKey("test", "test", "client");
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "ssh-config-"));
+  // sshd wants its separation directory even for one connection on standard input.
+  mkdirSync("/run/sshd", { recursive: true });
+  const files = { server: serverKey.privateKey, client: clientKey.privateKey, authorized: clientKey.publicKey };
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(dir, name), `${text.trimEnd()}\n`);
+    chmodSync(join(dir, name), 0o600);
+  }
+  writeFileSync(
+    join(dir, "sshd_config"),
+    `HostKey ${join(dir, "server")}\nAuthorizedKeysFile ${join(dir, "authorized")}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n`,
+  );
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const host: ReachableHost = {
+  name: "prod-manager-1",
+  address: "203.0.113.7",
+  port: 22,
+  user: userInfo().username,
+  hostKey: serverKey.publicKey,
+};
+
+function ssh(hosts: readonly ReachableHost[]) {
+  const config = join(dir, "config");
+  writeFileSync(config, sshConfig(hosts));
+  const proxy = `ProxyCommand=/usr/sbin/sshd -i -f ${join(dir, "sshd_config")}`;
+  const options = ["-F", config, "-i", join(dir, "client"), "-o", "BatchMode=yes", "-o", proxy];
+  return spawnSync("ssh", [...options, host.name, "echo in"], { encoding: "utf8" });
+}
+
+describe("sshConfig", () => {
+  it("lets ssh in where the server has the pinned key, with no known_hosts file", () => {
+    expect(ssh([host])).toMatchObject({ status: 0, stdout: "in\n" });
+  });
+
+  it("keeps ssh out where the server has another key", () => {
+    const done = ssh([{ ...host, hostKey: otherKey.publicKey }]);
+    expect(done).toMatchObject({ status: 255, stdout: "" });
+    expect(done.stderr).toMatch(/Host key verification failed/);
+  });
+
+  it("has one block a host", () => {
+    expect(sshConfig([host, { ...host, name: "prod-worker-1", port: 2222 }]).match(/^Host .*|^ {2}Port .*/gm)).toEqual([
+      "Host prod-manager-1",
+      "  Port 22",
+      "Host prod-worker-1",
+      "  Port 2222",
+    ]);
+  });
+});
