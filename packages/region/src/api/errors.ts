@@ -13,6 +13,7 @@ const statuses = {
   method_not_allowed: 405,
   uniqueness_error: 409,
   conflict: 409,
+  deprecated_api_endpoint: 410,
   resource_unavailable: 412,
   invalid_input: 422,
   service_error: 422,

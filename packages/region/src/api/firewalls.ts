@@ -126,7 +126,7 @@ export function hasPublicInterface(state: State, serverId: number): boolean {
 function selectedBy(state: State, applied: AppliedTo): Server[] {
   if (applied.type === "server") return state.servers.filter((server) => server.id === applied.serverId);
   const selects = selectorOf(applied.selector);
-  return state.servers.filter((server) => selects(server.labels));
+  return state.servers.filter((server) => selects(server.labels) && hasPublicInterface(state, server.id));
 }
 
 /** The Firewalls on a server's public interface, applied directly or by a label selector. */
@@ -348,9 +348,7 @@ function appliedToView(state: State, applied: AppliedTo) {
   return {
     type: applied.type,
     label_selector: { selector: applied.selector },
-    applied_to_resources: selectedBy(state, applied)
-      .filter((server) => hasPublicInterface(state, server.id))
-      .map((server) => ({ type: "server", server: { id: server.id } })),
+    applied_to_resources: selectedBy(state, applied).map((server) => ({ type: "server", server: { id: server.id } })),
   };
 }
 

@@ -85,7 +85,7 @@ function privateNetworks(state: State, server: Server) {
 function vendorData(server: Server): string {
   if (server.rootPassword === null) return "";
   const users = [{ name: "root", password: server.rootPassword, type: "text" }];
-  return `#cloud-config\n${stringify({ ssh_pwauth: true, disable_root: false, chpasswd: { expire: false, users } })}`;
+  return `#cloud-config\n${yaml({ ssh_pwauth: true, disable_root: false, chpasswd: { expire: false, users } })}`;
 }
 
 function metadataOf(state: State, server: Server): Record<string, unknown> {

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { actionView } from "../actions.js";
 import type { Context } from "../context.js";
-import { invalidField } from "../errors.js";
+import { ApiError } from "../errors.js";
 import { parseListQuery, sorted } from "../lists.js";
 import { byId } from "../state.js";
 import { pathId } from "./common.js";
@@ -10,7 +10,9 @@ import { pathId } from "./common.js";
 export function globalActionRoutes(app: FastifyInstance, { engine }: Context): void {
   app.get("/actions", async (request) => {
     const query = parseListQuery(request.query);
-    if (query.id.length === 0) throw invalidField("id", "is required: listing all actions is not possible any more");
+    if (query.id.length === 0) {
+      throw new ApiError("deprecated_api_endpoint", "listing all actions is not possible any more: name them by id");
+    }
     const actions = engine.state.actions.filter((action) => query.id.includes(action.id));
     return { actions: sorted(actions, query).map(actionView) };
   });

@@ -1,5 +1,6 @@
 /** What most resources' routes have in common. */
 import type { FastifyInstance } from "fastify";
+import { z } from "zod";
 import { actionView } from "../actions.js";
 import type { Engine } from "../engine.js";
 import type { Labels } from "../labels.js";
@@ -9,7 +10,8 @@ import { idTextSchema, parseInput } from "../validation.js";
 
 /** The numeric id in the path. Throws `invalid_input`. */
 export function pathId(params: unknown, name = "id"): number {
-  return parseInput(idTextSchema, (params as Record<string, unknown>)[name]);
+  const parsed = parseInput(z.object({ [name]: idTextSchema }), params);
+  return parsed[name] as number;
 }
 
 export interface Readable<T> {

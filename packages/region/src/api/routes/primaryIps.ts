@@ -22,7 +22,7 @@ import { parseInput, protectionSchema } from "../validation.js";
 import { actionRoutes, pathId, readRoutes } from "./common.js";
 
 export function primaryIpRoutes(app: FastifyInstance, context: Context): void {
-  const { engine, backend } = context;
+  const { engine, backend, firewalls } = context;
   readRoutes(app, engine, {
     plural: "primary_ips",
     singular: "primary_ip",
@@ -36,6 +36,8 @@ export function primaryIpRoutes(app: FastifyInstance, context: Context): void {
     void engine.run(serverKey(serverId), [actionId], async () => {
       const server = byId(engine.state.servers, serverId, "server");
       await backend.setPublic(serverId, publicInterface(engine.state, server));
+      // A first public interface brings the firewalls of label selectors with it.
+      await firewalls.bring(serverId);
     });
   };
 

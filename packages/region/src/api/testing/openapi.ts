@@ -38,6 +38,8 @@ function toJsonSchema(value: unknown): unknown {
 export interface ExchangeChecker {
   /** What is wrong with the answer, one line each; empty when it is as described. */
   check(exchange: Exchange): string[];
+  /** All operations of the description, as `GET /servers/{id}`. */
+  readonly described: readonly string[];
   /** Operations that were checked with a success status, as `GET /servers`. */
   readonly seen: ReadonlySet<string>;
 }
@@ -74,7 +76,12 @@ export function createChecker(path: string): ExchangeChecker {
     return compiled;
   }
 
+  const described = Object.entries(paths).flatMap(([route, operations]) =>
+    Object.keys(isObject(operations) ? operations : {}).map((method) => `${method.toUpperCase()} ${route}`),
+  );
+
   return {
+    described,
     seen,
     check(exchange) {
       const operation = `${exchange.method} ${exchange.route ?? exchange.path}`;
