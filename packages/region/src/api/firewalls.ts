@@ -42,7 +42,7 @@ const cidrSchema = z.string().transform((text, context) => {
 });
 const cidrsSchema = z.array(cidrSchema).max(MAX_CIDRS).default([]);
 
-export const ruleSchema = z
+const ruleSchema = z
   .object({
     direction: z.enum(["in", "out"]),
     protocol: z.enum(["tcp", "udp", "icmp", "esp", "gre"]),
@@ -119,7 +119,7 @@ function isSame(a: AppliedTo, b: AppliedTo): boolean {
   return b.type === "label_selector" && a.selector === b.selector;
 }
 
-export function hasPublicInterface(state: State, serverId: number): boolean {
+function hasPublicInterface(state: State, serverId: number): boolean {
   return state.primaryIps.some((ip) => ip.serverId === serverId);
 }
 

@@ -33,7 +33,7 @@ export function deletePlacementGroup(state: State, id: number): void {
   removeById(state.placementGroups, id);
 }
 
-export function membersOf(state: State, groupId: number): number[] {
+function membersOf(state: State, groupId: number): number[] {
   return state.servers.filter((server) => server.placementGroupId === groupId).map((server) => server.id);
 }
 

@@ -236,7 +236,7 @@ export function updateServer(state: State, id: number, input: z.output<typeof up
 }
 
 /** The server, if no action locks it. */
-export function unlockedServer(state: State, id: number): Server {
+function unlockedServer(state: State, id: number): Server {
   const server = byId(state.servers, id, "server");
   assertUnlocked(state, "server", id);
   return server;

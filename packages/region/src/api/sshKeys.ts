@@ -26,7 +26,7 @@ const KEY_TYPES = [
  * Fingerprint of an OpenSSH public key line: MD5 of the key's blob, as colon-separated hex. Undefined when the line is
  * not a key: unknown type, no base64, or a blob of another type than the line says.
  */
-export function fingerprintOf(publicKey: string): string | undefined {
+function fingerprintOf(publicKey: string): string | undefined {
   const [type = "", encoded = ""] = publicKey.trim().split(/\s+/);
   if (/[\r\n]/.test(publicKey.trim()) || !KEY_TYPES.includes(type)) return undefined;
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return undefined;

@@ -111,7 +111,7 @@ export const faultSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
-export const stateSchema = z.object({
+const stateSchema = z.object({
   version: z.literal(1),
   nextId: id,
   nextActionId: id,

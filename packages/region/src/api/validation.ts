@@ -27,9 +27,6 @@ export const hostnameSchema = z.string().regex(HOSTNAME, { error: "must be a val
 /** A DNS name of a PTR record, or null to reset it. */
 export const dnsPtrSchema = z.union([z.string().regex(HOSTNAME, { error: "must be a valid DNS name" }), z.null()]);
 
-/** A body without content: absent, null or any object (unknown fields are ignored, as the API does). */
-export const emptyBodySchema = z.union([z.null(), z.undefined(), z.object({})]);
-
 /** The body of a PUT on most resources: a new name, new labels, or both. */
 export const renameSchema = z.object({ name: nameSchema.optional(), labels: labelsSchema.optional() });
 

@@ -9,7 +9,7 @@ const US = ["ash", "hil"];
 const SIN = ["sin"];
 const TB = 1024 ** 4;
 /** Hours that make the monthly price, and value-added tax in percent, for the price list. */
-const HOURS_PER_MONTH = 624;
+export const HOURS_PER_MONTH = 624;
 export const VAT_RATE = 19;
 
 export interface Deprecation {

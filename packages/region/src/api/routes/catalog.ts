@@ -2,14 +2,13 @@
 import type { FastifyInstance } from "fastify";
 import { imageNamed, imageView } from "../catalog/images.js";
 import { datacenters, locations } from "../catalog/locations.js";
-import { price, pricesOf, serverTypes, serverTypeView, VAT_RATE } from "../catalog/serverTypes.js";
+import { HOURS_PER_MONTH, price, pricesOf, serverTypes, serverTypeView, VAT_RATE } from "../catalog/serverTypes.js";
 import { datacenterView } from "../catalog/views.js";
 import type { Context } from "../context.js";
 import { actionRoutes, readRoutes } from "./common.js";
 
 /** Net monthly prices in euros, for orientation. */
 const PRICES = { floatingIp: 3, imageGb: 0.011, primaryIpv4: 0.5, primaryIpv6: 0, volumeGb: 0.044 };
-const HOURS_PER_MONTH = 624;
 
 export function catalogRoutes(app: FastifyInstance, { engine, backend }: Context): void {
   readRoutes(app, engine, {

@@ -1,7 +1,7 @@
 /** A backend without machines that remembers what it was asked and what its machines would be. */
 import type { Backend, FirewallRule, MachineSpec, NetworkSpec, PowerState } from "../../backend.js";
 
-export interface RecordedMachine {
+interface RecordedMachine {
   spec: MachineSpec;
   power: PowerState;
   /** Undefined: no firewall. */
