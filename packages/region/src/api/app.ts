@@ -61,7 +61,7 @@ function sendError(reply: FastifyReply, error: ApiError): FastifyReply {
 }
 
 export function createApp({ context, token, clock, onExchange }: AppOptions): FastifyInstance {
-  const app = Fastify({ genReqId: () => randomUUID(), forceCloseConnections: true });
+  const app = Fastify({ genReqId: () => randomUUID(), forceCloseConnections: true, exposeHeadRoutes: false });
   const limit = createRateLimit(clock);
 
   // Clients send actions without a body but with a JSON content type, which Fastify's own parser refuses.
