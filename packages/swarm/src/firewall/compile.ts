@@ -4,54 +4,15 @@
  * Our chains only ever take away: what passes leaves with RETURN, never ACCEPT, so that Docker's own drops (clear-text VXLAN of
  * encrypted networks, isolation of bridges) and anyone else's (fail2ban) still follow. What does not pass is dropped.
  */
-import { type Family, formatElement } from "./address";
-import {
-  anySource,
-  coversPorts,
-  coversSources,
-  mergeEntries,
-  networksOf,
-  type PolicyEntry,
-  type PortOpening,
-  type PortRange,
-  rangesOverlap,
-} from "./entries";
+import type { Family } from "./address";
+import { comment, drop, fromPeers, icmpOf, pass, rule, single, toPeers } from "./builders";
+import { anySource, type PortOpening, rangesOverlap } from "./entries";
 import { PolicyError } from "./errors";
-import { appliesTo, dockerInterfaces, openingText, type Policy } from "./policy";
-import {
-  type Chain,
-  type Hook,
-  type Match,
-  peerSets,
-  type Rule,
-  type Ruleset,
-  type SourceSet,
-  type Table,
-} from "./ruleset";
+import { appliesTo, dataPathPortOf, isDataPath, managementPort, type NodeFacts, swarmPorts } from "./node";
+import { type Opening, openingRules, openingsOn, setsOf, sourcesOf } from "./openings";
+import { dockerInterfaces, openingText, type Policy } from "./policy";
+import type { Chain, Hook, Match, Rule, Ruleset, Table } from "./ruleset";
 
-export type NodeRole = "manager" | "worker" | "standalone";
-
-/** What the rules need to know of a node. */
-export interface NodeFacts {
-  readonly name: string;
-  readonly pool: string;
-  /** `standalone` hosts are in no swarm and have no peers. */
-  readonly role: NodeRole;
-  readonly swarm?: {
-    /** UDP port of the swarm's data path (VXLAN), `--data-path-port` of `swarm init`; default: 4789. */
-    readonly dataPathPort?: number;
-  };
-  /**
-   * Control group (version 2) that all containers of the node are in, relative to its root, such as `docker.slice`. With it,
-   * containers on the host's network are kept from the metadata service too. It must exist when the rules are loaded.
-   */
-  readonly cgroupPath?: string;
-}
-
-export const defaultDataPathPort = 4789;
-/** Swarm's cluster management (managers only) and gossip between nodes. */
-export const managementPort = 2377;
-export const gossipPort = 7946;
 /** Where Hetzner's metadata service answers; it has no IPv6 address. */
 export const metadataAddress = "169.254.169.254/32";
 
@@ -67,29 +28,17 @@ const listenerDiscovery = [130, 131, 132, 143];
 export function compileRuleset(policy: Policy, node: NodeFacts): Ruleset {
   refuseSwarmPorts(policy, node);
   const plan = planOf(policy, node);
-  const sets = (["inet", "inet6"] as const).flatMap((family) => setsOf(plan, family));
-  return { hooks: hooksOf(plan), sets, inet: tablesOf(plan, "inet"), inet6: tablesOf(plan, "inet6") };
-}
-
-/** Ports that only the cluster's own nodes may dial on this node. */
-export function swarmPorts(node: NodeFacts): readonly PortOpening[] {
-  if (node.role === "standalone") return [];
-  const at = (protocol: "tcp" | "udp", port: number): PortOpening => ({ protocol, port, endPort: port });
-  const dataPath = node.swarm?.dataPathPort ?? defaultDataPathPort;
-  return [at("tcp", managementPort), at("tcp", gossipPort), at("udp", gossipPort), at("udp", dataPath)];
-}
-
-/** One way in that the policy opens, with the name that its set of sources would have. */
-interface Opening {
-  readonly entry: PolicyEntry;
-  readonly setName: string;
+  const inet = tablesOf(plan, "inet");
+  const inet6 = tablesOf(plan, "inet6");
+  const openings = [plan.ssh, ...plan.published, ...plan.hostServices];
+  const sets = [...setsOf(openings, "inet", inet), ...setsOf(openings, "inet6", inet6)];
+  return { hooks: hooksOf(plan), sets, inet, inet6 };
 }
 
 interface Plan {
   readonly policy: Policy;
   readonly node: NodeFacts;
   readonly inSwarm: boolean;
-  readonly dataPathPort: number;
   readonly bridges: readonly string[];
   readonly ssh: Opening;
   readonly published: readonly Opening[];
@@ -107,7 +56,6 @@ function planOf(policy: Policy, node: NodeFacts): Plan {
     policy,
     node,
     inSwarm: node.role !== "standalone",
-    dataPathPort: node.swarm?.dataPathPort ?? defaultDataPathPort,
     bridges: patterns.filter(
       (name) => !patterns.some((pattern) => pattern !== name && matchesInterface(pattern, name)),
     ),
@@ -171,7 +119,7 @@ function rawChain(plan: Plan, family: Family): Chain {
 function inputChain(plan: Plan, family: Family): Chain {
   const rules: Rule[] = [pass({ inInterface: { name: "lo", negated: false } })];
   if (plan.inSwarm) {
-    const dataPath: Match = { kind: "ports", protocol: "udp", destination: single(plan.dataPathPort) };
+    const dataPath: Match = { kind: "ports", protocol: "udp", destination: single(dataPathPortOf(plan.node)) };
     // Ahead of ESTABLISHED: an injected packet of a running VXLAN flow would count as established.
     rules.push(pass({ protocol: "udp" }, dataPath, fromPeers(family)));
     rules.push(drop({ protocol: "udp" }, dataPath, comment("data path is for peers")));
@@ -310,66 +258,10 @@ function reservedRules({ reserved }: Plan): readonly Rule[] {
   );
 }
 
-/** One rule for each opening that neither `known` nor another of `openings` opens anyway. */
-function openingRules(family: Family, known: readonly Opening[], openings: readonly Opening[]): readonly Rule[] {
-  const inFamily = [...known, ...openings].map((opening) => ({ opening, sources: sourcesIn(opening.entry, family) }));
-  return inFamily.flatMap(({ opening, sources }, index) => {
-    if (index < known.length) return [];
-    const redundant = inFamily.some((other, otherIndex) => {
-      const coversIt = coversPorts(other.opening.entry, opening.entry) && coversSources(other.sources, sources);
-      if (other.opening === opening || !coversIt) return false;
-      const isCovered = coversPorts(opening.entry, other.opening.entry) && coversSources(sources, other.sources);
-      return otherIndex < known.length || !isCovered || otherIndex < index;
-    });
-    const from = redundant ? undefined : sourcesOf(opening, family);
-    if (from === undefined) return [];
-    const { protocol, port, endPort } = opening.entry;
-    return [pass({ ...from.head, protocol }, { kind: "dialed", port: { port, endPort } }, ...from.matches)];
-  });
-}
-
 function lastDrop({ policy }: Plan, prefix: string): readonly Rule[] {
   const { enabled, perMinute } = policy.logDrops;
   const log = enabled ? [rule({}, [{ kind: "limit", perMinute }], { kind: "log", prefix: `${prefix} ` })] : [];
   return [...log, drop({})];
-}
-
-/** How a rule says "from these": nothing for everybody, an address for one network, a set for more; undefined for nobody. */
-function sourcesOf(
-  opening: Opening,
-  family: Family,
-): { head: { source?: string }; matches: readonly Match[] } | undefined {
-  const [first, ...rest] = sourcesIn(opening.entry, family);
-  if (first === undefined) return undefined;
-  if (rest.length > 0) return { head: {}, matches: [{ kind: "set", name: setNameOf(opening, family), side: "src" }] };
-  return first.endsWith("/0") ? { head: {}, matches: [] } : { head: { source: first }, matches: [] };
-}
-
-function setsOf(plan: Plan, family: Family): readonly SourceSet[] {
-  return [plan.ssh, ...plan.published, ...plan.hostServices].flatMap((opening) => {
-    const sources = sourcesIn(opening.entry, family);
-    if (sources.length < 2) return [];
-    const size = Math.max(1024, 2 ** Math.ceil(Math.log2(sources.length)));
-    const elements = networksOf(sources).map(formatElement);
-    return [{ name: setNameOf(opening, family), family, hashSize: size, maxElements: Math.max(65536, size), elements }];
-  });
-}
-
-function setNameOf({ setName }: Opening, family: Family): string {
-  return `${setName}-${family === "inet" ? 4 : 6}`;
-}
-
-function sourcesIn(entry: PolicyEntry, family: Family): readonly string[] {
-  return entry.sources.filter((source) => source.includes(":") === (family === "inet6"));
-}
-
-/** What applies to the node, merged again now that no entry is limited to other nodes. */
-function openingsOn(node: NodeFacts, entries: readonly PolicyEntry[], kind: "p" | "h"): readonly Opening[] {
-  const here = entries.filter((entry) => appliesTo(entry, node)).map(({ pools: _, nodes: __, ...entry }) => entry);
-  return mergeEntries(here).map((entry) => {
-    const ports = entry.port === entry.endPort ? `${entry.port}` : `${entry.port}-${entry.endPort}`;
-    return { entry, setName: `hc-${kind}-${entry.protocol}-${ports}` };
-  });
 }
 
 function refuseSwarmPorts(policy: Policy, node: NodeFacts): void {
@@ -392,48 +284,10 @@ function overlapsAny(opening: PortOpening, others: readonly PortOpening[]): bool
   return others.some((other) => other.protocol === opening.protocol && rangesOverlap(other, opening));
 }
 
-function isDataPath({ protocol, port }: PortOpening, node: NodeFacts): boolean {
-  return protocol === "udp" && port === (node.swarm?.dataPathPort ?? defaultDataPathPort);
-}
-
 function closesHostNetworkMetadata({ policy, node }: Plan): boolean {
   return !policy.metadataAccess && node.cgroupPath !== undefined;
 }
 
 function matchesInterface(pattern: string, name: string): boolean {
   return pattern.endsWith("+") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
-}
-
-type Head = Omit<Rule, "matches" | "target">;
-
-function rule(head: Head, matches: readonly Match[], target: Rule["target"]): Rule {
-  return { ...head, matches, target };
-}
-
-function pass(head: Head, ...matches: readonly Match[]): Rule {
-  return rule(head, matches, { kind: "return" });
-}
-
-function drop(head: Head, ...matches: readonly Match[]): Rule {
-  return rule(head, matches, { kind: "drop" });
-}
-
-function comment(text: string): Match {
-  return { kind: "comment", text };
-}
-
-function fromPeers(family: Family): Match {
-  return { kind: "set", name: peerSets[family], side: "src" };
-}
-
-function toPeers(family: Family): Match {
-  return { kind: "set", name: peerSets[family], side: "dst" };
-}
-
-function single(port: number): PortRange {
-  return { port, endPort: port };
-}
-
-function icmpOf(family: Family): "icmp" | "ipv6-icmp" {
-  return family === "inet" ? "icmp" : "ipv6-icmp";
 }

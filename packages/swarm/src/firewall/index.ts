@@ -1,5 +1,26 @@
 /** Policy -> ruleset -> payload, and exposure. Pure: no Pulumi, no input or output. */
-export { compileRuleset, defaultDataPathPort, type NodeFacts, type NodeRole, swarmPorts } from "./compile";
+export {
+  type CloudFirewall,
+  type CloudFirewallGap,
+  type CloudFirewallOptions,
+  type CloudFirewallRule,
+  cloudFirewallLimits,
+  compileCloudFirewall,
+} from "./cloudFirewall";
+export { compileRuleset } from "./compile";
+export type { PolicyEntry, PortOpening, PortProtocol } from "./entries";
 export { PayloadError, PolicyError, type PolicyProblem } from "./errors";
+export { diffExposure, type ExposureDiff, type ExposureRow, exposureOf } from "./exposure";
+export { defaultDataPathPort, type NodeFacts, type NodeRole, swarmPorts } from "./node";
 export { parsePayload, payloadWithoutPeers, peersOf, renderBundle, renderPayload, renderPeersOnly } from "./payload";
-export { normalizePolicy, type Policy, type PolicyInput, policySchema, unknownScopeNames } from "./policy";
+export {
+  normalizePolicy,
+  type Policy,
+  type PolicyInput,
+  type PortEntryInput,
+  type PortInput,
+  policySchema,
+  unknownScopeNames,
+} from "./policy";
+export { policyEntries } from "./policyEntries";
+export type { Ruleset } from "./ruleset";

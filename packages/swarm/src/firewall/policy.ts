@@ -3,7 +3,6 @@ import * as z from "zod";
 import { formatNetwork, isNetwork, parseNetwork, simplifyNetworks } from "./address";
 import {
   anySource,
-  isEverywhere,
   mergeEntries,
   type PolicyEntry,
   type PortOpening,
@@ -193,11 +192,6 @@ export function normalizePolicy(input: unknown = {}): Policy {
 /** `8000-8100/tcp`, or `80/tcp`. */
 export function openingText(opening: PortOpening): string {
   return `${rangeText(opening)}/${opening.protocol}`;
-}
-
-/** Whether an opening holds on this node. */
-export function appliesTo(entry: PolicyEntry, node: { readonly name: string; readonly pool: string }): boolean {
-  return isEverywhere(entry) || entry.pools?.includes(node.pool) === true || entry.nodes?.includes(node.name) === true;
 }
 
 /** Names that the policy limits openings to and that are no pool or node of the cluster. */

@@ -1,0 +1,46 @@
+/** What the firewall needs to know of a node, and which openings hold on it. */
+import { isEverywhere, type PolicyEntry, type PortOpening } from "./entries";
+
+export type NodeRole = "manager" | "worker" | "standalone";
+
+/** What the rules need to know of a node. */
+export interface NodeFacts {
+  readonly name: string;
+  readonly pool: string;
+  /** `standalone` hosts are in no swarm and have no peers. */
+  readonly role: NodeRole;
+  readonly swarm?: {
+    /** UDP port of the swarm's data path (VXLAN), `--data-path-port` of `swarm init`; default: 4789. */
+    readonly dataPathPort?: number;
+  };
+  /**
+   * Control group (version 2) that all containers of the node are in, relative to its root, such as `docker.slice`. With it,
+   * containers on the host's network are kept from the metadata service too. It must exist when the rules are loaded.
+   */
+  readonly cgroupPath?: string;
+}
+
+export const defaultDataPathPort = 4789;
+/** Swarm's cluster management (managers only) and gossip between nodes. */
+export const managementPort = 2377;
+export const gossipPort = 7946;
+
+/** Ports that only the cluster's own nodes may dial on this node. */
+export function swarmPorts(node: NodeFacts): readonly PortOpening[] {
+  if (node.role === "standalone") return [];
+  const at = (protocol: "tcp" | "udp", port: number): PortOpening => ({ protocol, port, endPort: port });
+  return [at("tcp", managementPort), at("tcp", gossipPort), at("udp", gossipPort), at("udp", dataPathPortOf(node))];
+}
+
+/** Whether an opening holds on this node. */
+export function appliesTo(entry: PolicyEntry, node: Pick<NodeFacts, "name" | "pool">): boolean {
+  return isEverywhere(entry) || entry.pools?.includes(node.pool) === true || entry.nodes?.includes(node.name) === true;
+}
+
+export function isDataPath({ protocol, port }: PortOpening, node: NodeFacts): boolean {
+  return protocol === "udp" && port === dataPathPortOf(node);
+}
+
+export function dataPathPortOf({ swarm }: NodeFacts): number {
+  return swarm?.dataPathPort ?? defaultDataPathPort;
+}
