@@ -1,0 +1,170 @@
+/**
+ * What the components take. Hand-written interfaces, because Pulumi's schema analyzer makes the packages for YAML and
+ * Python out of them: no inline unions, aliases, tuples or functions here. `argsSchema.ts` checks them at run time.
+ */
+import type * as pulumi from "@pulumi/pulumi";
+import type { PolicyArgs } from "./argsPolicy";
+
+/** A swarm on Hetzner Cloud. An SSH key and pools are all it needs. */
+export interface SwarmClusterArgs {
+  /** The key that opens the nodes. */
+  ssh: SshArgs;
+  /** Groups of nodes by name. Together they have 1, 3, 5 or 7 managers. Node names are unique over all pools. */
+  pools: Record<string, PoolArgs>;
+  /** In front of every name in Hetzner Cloud and of the nodes' host names. Default: the component's name. */
+  clusterName?: string;
+  /** Which ports are open. Default: 80/tcp, 443/tcp and SSH for everybody. */
+  policy?: PolicyArgs;
+  /** The private network. */
+  network?: NetworkArgs;
+  /** The Hetzner Cloud Firewall in front of the nodes. */
+  cloudFirewall?: CloudFirewallArgs;
+  /** Spread placement groups. */
+  placementGroups?: PlacementGroupArgs;
+  /** Docker on the nodes. */
+  docker?: DockerArgs;
+  /** When nodes are verified. Default: `onChange`. */
+  verify?: VerifyMode;
+  /** Bounds of what is waited for. */
+  timeouts?: TimeoutArgs;
+  /** Protects servers and the network from deletion in Hetzner Cloud, by Pulumi too. Default: false. */
+  deleteProtection?: boolean;
+  /** Hetzner Cloud labels of everything that is made. */
+  labels?: Record<string, string>;
+}
+
+/** What a node is in the swarm. */
+export const NodeRole = {
+  /** Takes part in the quorum and schedules; runs services as well. */
+  Manager: "manager",
+  /** Runs services. */
+  Worker: "worker",
+} as const;
+export type NodeRole = (typeof NodeRole)[keyof typeof NodeRole];
+
+/** Where Docker comes from. */
+export const DockerChannel = {
+  /** The distribution's `docker.io`. */
+  Debian: "debian",
+  /** Docker's own repository. */
+  Docker: "docker",
+} as const;
+export type DockerChannel = (typeof DockerChannel)[keyof typeof DockerChannel];
+
+/** When nodes are verified. */
+export const VerifyMode = {
+  /** When something of the node changes. An `up` without changes opens no SSH connection. */
+  OnChange: "onChange",
+  /** On every `up`: one SSH connection a node; drift fails the deployment with the names of the checks. */
+  Always: "always",
+} as const;
+export type VerifyMode = (typeof VerifyMode)[keyof typeof VerifyMode];
+
+/** Something that is there already and is used as it is. */
+export interface ExistingArgs {
+  /** Its id in Hetzner Cloud. */
+  id: pulumi.Input<string>;
+}
+
+/** The key that opens the nodes. */
+export interface SshArgs {
+  /**
+   * Private key as text, without a passphrase, in OpenSSH, PKCS #8 or PKCS #1 form. Always treated as a secret; it stays
+   * in Pulumi's state encrypted and is never sent to a node.
+   */
+  privateKey: pulumi.Input<string>;
+  /** Public half, as in `authorized_keys`. Default: derived from the private key. */
+  publicKey?: pulumi.Input<string>;
+  /**
+   * The key in Hetzner Cloud, when it is there already (a project refuses the same key twice). Default: it is added.
+   */
+  existing?: ExistingArgs;
+}
+
+/** A named group of nodes of one shape. Exactly one of `count` and `nodes` is given. */
+export interface PoolArgs {
+  /** What its nodes are in the swarm. */
+  role: NodeRole;
+  /** Number of nodes, named `POOL-1`, `POOL-2` and so on. From 1 to 100. */
+  count?: number;
+  /**
+   * Nodes by name, for pools in which any node may go, not only the last. A pool of `count: 2` named `worker` may become
+   * `nodes: { "worker-2": {} }` without touching `worker-2`.
+   */
+  nodes?: Record<string, NodeArgs>;
+  /** Hetzner Cloud server type. Default: `cx23`. Changing it powers the server off. */
+  serverType?: string;
+  /** Hetzner Cloud location, in the zone of the network. Default: `fsn1`. Changing it replaces the server. */
+  location?: string;
+  /** Image name; the host agent is made for Debian. Default: `debian-13`. Changing it replaces the server. */
+  image?: string;
+  /** Hetzner Cloud labels of the servers, added to the cluster's. */
+  labels?: Record<string, string>;
+}
+
+/** What is different about one node of a pool. */
+export interface NodeArgs {
+  /** Default: the pool's. */
+  serverType?: string;
+  /** Default: the pool's. */
+  location?: string;
+  /** Default: the pool's. */
+  image?: string;
+  /** Hetzner Cloud labels, added to the pool's. */
+  labels?: Record<string, string>;
+}
+
+/** The private network that the swarm runs on. */
+export interface NetworkArgs {
+  /** IPv4 range of the network. Default: `10.0.0.0/16`. */
+  ipRange?: string;
+  /** IPv4 range of the subnet that the nodes are in, within `ipRange`. Default: the first /24 of `ipRange`. */
+  subnetRange?: string;
+  /** Network zone. Default: `eu-central`. */
+  zone?: string;
+  /** A network that is there. `ipRange` then says what its range is; a subnet is made only if `subnetRange` is given. */
+  existing?: ExistingArgs;
+  /**
+   * IPv4 range that swarm cuts its overlay networks from, in /24 pieces. It must not overlap with `ipRange`: containers
+   * could not reach that part of the private network. Default: `10.128.0.0/9`. Counts when the swarm is started.
+   */
+  overlayRange?: string;
+}
+
+/** The Hetzner Cloud Firewall in front of the nodes, made from the policy. The host firewall does not depend on it. */
+export interface CloudFirewallArgs {
+  /** Default: true. */
+  enabled?: boolean;
+  /** A firewall to put the servers behind instead of making one; its rules are yours to keep in step. */
+  existing?: ExistingArgs;
+}
+
+/** Spread placement groups, which keep servers on different physical hosts; at most 10 servers each. */
+export interface PlacementGroupArgs {
+  /** Default: true. */
+  enabled?: boolean;
+}
+
+/** Docker on the nodes. */
+export interface DockerArgs {
+  /** Default: `debian`. */
+  channel?: DockerChannel;
+  /**
+   * Entries for `daemon.json`, over the component's own. What would undo the firewall (`iptables`, `ip6tables`,
+   * `firewall-backend`, `hosts` and the like) is refused. Applied at first boot.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: daemon.json has values of every kind, and the analyzer knows no other word.
+  daemonOptions?: Record<string, any>;
+}
+
+/** Bounds of what is waited for, in seconds. */
+export interface TimeoutArgs {
+  /** A fresh server answering on SSH. From 30 to 3600; default: 600. */
+  boot?: number;
+  /** cloud-init ending on a server that answers. From 30 to 3600; default: 900. */
+  cloudInit?: number;
+  /** Each wait for Docker or the swarm. From 10 to 900; default: 120. */
+  swarm?: number;
+  /** A new policy waiting for its confirmation before the node takes it back. From 60 to 900; default: 180. */
+  probation?: number;
+}

@@ -1,0 +1,97 @@
+/** What opens ports, as the components take it. `firewall/policy.ts` checks it and gives it its meaning. */
+import type * as pulumi from "@pulumi/pulumi";
+
+/** Transport protocols that a port is opened for. */
+export const PortProtocol = {
+  Tcp: "tcp",
+  Udp: "udp",
+  Sctp: "sctp",
+} as const;
+export type PortProtocol = (typeof PortProtocol)[keyof typeof PortProtocol];
+
+/** Which ports are open, from where, on which nodes. Everything that it does not name is closed. */
+export interface PolicyArgs {
+  /**
+   * Ports that containers publish, through the swarm's ingress, `mode=host` or `docker run -p`. Default: 80/tcp and
+   * 443/tcp for everybody.
+   */
+  publishedPorts?: PortArgs[];
+  /** Ports of daemons on the host and of containers on the host's network. Default: none. */
+  hostServices?: PortArgs[];
+  /** Default: port 22 for everybody. */
+  ssh?: SshPolicyArgs;
+  /** Default: nodes answer ping. */
+  icmp?: IcmpArgs;
+  /**
+   * Interfaces behind which only containers sit, besides Docker's own: bridges with a name of their own. A `+` at the end
+   * stands for any ending. Traffic that they forward is free, their way to the host is not. Default: none.
+   */
+  trustedInterfaces?: string[];
+  /** Whether containers may read the metadata service, the server's user-data with it. Default: false. */
+  metadataAccess?: boolean;
+  /** Ports of their own host that containers may dial. Default: none beside what is open to their addresses anyway. */
+  containerToHost?: ContainerPortArgs[];
+  /** Default: refused packets are counted, not logged. */
+  logDrops?: LogDropsArgs;
+}
+
+/** A port or a range of ports that is open. */
+export interface PortArgs {
+  /** First or only port as the outside world dials it, 1 to 65535; never the container's port. */
+  port: number;
+  /** Last port of a range, included. Default: `port`. */
+  endPort?: number;
+  /** Default: `tcp`. */
+  protocol?: PortProtocol;
+  /**
+   * Networks or addresses of both families that may dial. Default: everybody (`0.0.0.0/0` and `::/0`). A family without
+   * a network is closed.
+   */
+  sources?: pulumi.Input<string>[];
+  /** Pools to open it on. Default, with `nodes` absent too: every node. */
+  pools?: string[];
+  /** Nodes to open it on, beside those of `pools`. */
+  nodes?: string[];
+}
+
+/** A port of the host that containers may dial. */
+export interface ContainerPortArgs {
+  /** First or only port, 1 to 65535. */
+  port: number;
+  /** Last port of a range, included. Default: `port`. */
+  endPort?: number;
+  /** Default: `tcp`. */
+  protocol?: PortProtocol;
+}
+
+/** Who may reach SSH. */
+export interface SshPolicyArgs {
+  /** The port of the nodes' sshd. Default: 22. */
+  port?: number;
+  /** Networks or addresses; never an empty list. Default: everybody. The machine that runs Pulumi must be among them. */
+  sources?: pulumi.Input<string>[];
+  /** Default: no limit. */
+  rateLimit?: SshRateLimitArgs;
+}
+
+/** A limit on new SSH connections from one IPv4 address or one IPv6 /64. */
+export interface SshRateLimitArgs {
+  /** New connections a minute, 1 to 600. */
+  perMinute: number;
+  /** New connections at once before the limit bites, 1 to 600. Default: `perMinute`. */
+  burst?: number;
+}
+
+/** Errors and IPv6 neighbour discovery always pass. */
+export interface IcmpArgs {
+  /** Whether nodes answer ping. Default: true. */
+  echo?: boolean;
+}
+
+/** Whether refused packets go to the kernel's log. */
+export interface LogDropsArgs {
+  /** Default: false. */
+  enabled?: boolean;
+  /** Lines a minute for each chain, 1 to 600. Default: 6. */
+  perMinute?: number;
+}

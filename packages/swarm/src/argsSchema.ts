@@ -1,0 +1,190 @@
+/** The run-time check of the public arguments (`args.ts`), with their defaults. */
+import * as z from "zod";
+import { DockerChannel, NodeRole, VerifyMode } from "./args";
+import { contains, formatRange4, overlap, parseRange4, type Range4 } from "./cidr";
+import { policySchema, unknownScopeNames } from "./firewall";
+import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { publicKeyOf, SshKeyError } from "./remote/sshKey";
+
+const idText = inputOf(text(/^[1-9]\d*$/, "the number of something in Hetzner Cloud, as text"));
+export const existing = strict({ id: idText });
+
+/** A private key that can be used: parsed, so that a wrong file is told before a server is made. */
+export const privateKey = z.string({ error: "an SSH private key as text" }).superRefine((value, context) => {
+  try {
+    publicKeyOf(value);
+  } catch (error) {
+    if (!(error instanceof SshKeyError)) throw error;
+    const message = `an SSH private key without a passphrase, as text (this one: ${error.message})`;
+    const given = value === "" ? "an empty text" : "a text, not shown here";
+    context.addIssue({ code: "custom", message, params: { given } });
+  }
+});
+
+export const publicKey = text(
+  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( [^\n]*)?\n?$/,
+  "an SSH public key as in authorized_keys",
+);
+
+export const ssh = strict({
+  privateKey: inputOf(privateKey),
+  publicKey: inputOf(publicKey).optional(),
+  existing: existing.optional(),
+});
+
+/** What Hetzner Cloud takes as labels: keys and values of up to 63 characters. */
+export const labels = z.record(
+  text(/^([a-z0-9A-Z.-]{1,253}\/)?[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$/, "a label's name"),
+  text(/^([a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?)?$/, "up to 63 letters, digits, '.', '_' and '-'"),
+  { error: "texts by name" },
+);
+
+const shape = {
+  serverType: text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud server type, such as cx23").optional(),
+  location: text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud location, such as fsn1").optional(),
+  image: text(/^[a-zA-Z0-9._-]{1,100}$/, "an image's name, such as debian-13").optional(),
+  labels: labels.optional(),
+};
+
+/** The last label of a host name, and the key of a node or a pool. */
+const plainName = text(/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/, "up to 20 small letters, digits and '-', a letter first");
+
+const node = strict(shape);
+const pool = strict({
+  role: oneOf(NodeRole),
+  count: whole(1, 100, "nodes").optional(),
+  nodes: z.record(plainName, node, { error: "nodes by name" }).optional(),
+  ...shape,
+}).superRefine((value, context) => {
+  if ((value.count === undefined) === (value.nodes === undefined))
+    context.addIssue({ code: "custom", path: ["count"], message: "a count or nodes by name, one of the two" });
+});
+
+const pools = z.record(plainName, pool, { error: "pools by name" }).superRefine((value, context) => {
+  const owner = new Map<string, string>();
+  for (const [poolName, shaped] of Object.entries(value)) {
+    for (const name of nodeNames(poolName, shaped)) {
+      const other = owner.get(name);
+      owner.set(name, poolName);
+      if (other === undefined) continue;
+      const path = shaped.nodes === undefined ? [poolName, "count"] : [poolName, "nodes", name];
+      const message = `a name that is in one pool only (${name} is in pool ${other} already)`;
+      context.addIssue({ code: "custom", path, message, params: { given: `a second node ${name}` } });
+    }
+  }
+  const managers = Object.entries(value).flatMap(([name, p]) => (p.role === "manager" ? nodeNames(name, p) : []));
+  if (![1, 3, 5, 7].includes(managers.length))
+    context.addIssue({
+      code: "custom",
+      message: "1, 3, 5 or 7 managers: an even number bears no more failures than one less",
+      params: { given: managers.length === 0 ? "no manager" : `${managers.length} managers` },
+    });
+});
+
+/** Names of a pool's nodes, in the order in which a person counts. */
+export function nodeNames(
+  poolName: string,
+  { count, nodes }: { count?: number | undefined; nodes?: object | undefined },
+): string[] {
+  if (nodes !== undefined) return Object.keys(nodes).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  return Array.from({ length: count ?? 0 }, (_, index) => `${poolName}-${index + 1}`);
+}
+
+const range4 = z.string({ error: "an IPv4 range" }).transform((value, context): Range4 => {
+  const range = parseRange4(value);
+  if (range !== undefined) return range;
+  context.addIssue({ code: "custom", message: "an IPv4 range such as 10.0.0.0/16, its host bits zero" });
+  return z.NEVER;
+});
+
+const network = strict({
+  ipRange: range4.prefault("10.0.0.0/16"),
+  subnetRange: range4.optional(),
+  zone: text(/^[a-z0-9-]{2,30}$/, "a network zone, such as eu-central").default("eu-central"),
+  existing: existing.optional(),
+  overlayRange: range4.prefault("10.128.0.0/9"),
+})
+  .superRefine((value, context) => {
+    const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    if (value.subnetRange !== undefined && !contains(value.ipRange, value.subnetRange))
+      issue("subnetRange", `a range within ${formatRange4(value.ipRange)}`);
+    if (overlap(value.ipRange, value.overlayRange))
+      issue("overlayRange", `a range that does not overlap with ${formatRange4(value.ipRange)}`);
+    if (value.overlayRange.prefix > 16) issue("overlayRange", "a range of /16 or larger");
+  })
+  .transform(({ ipRange, subnetRange, overlayRange, ...rest }) => ({
+    ...rest,
+    ipRange: formatRange4(ipRange),
+    overlayRange: formatRange4(overlayRange),
+    subnetRange: subnetOf(ipRange, subnetRange, rest.existing !== undefined),
+  }));
+
+/** No subnet is made in a network that is there, unless it is asked for. */
+function subnetOf(ipRange: Range4, asked: Range4 | undefined, isThere: boolean): string | undefined {
+  if (asked !== undefined) return formatRange4(asked);
+  return isThere ? undefined : formatRange4({ ...ipRange, prefix: Math.max(ipRange.prefix, 24) });
+}
+
+const cloudFirewall = strict({ enabled: flag.default(true), existing: existing.optional() });
+const placementGroups = strict({ enabled: flag.default(true) });
+
+/** Settings of dockerd that would undo what the host agent does, or that swarm refuses. */
+const refusedDaemonOptions = [
+  "allow-direct-routing",
+  "bridge",
+  "firewall-backend",
+  "hosts",
+  "ip-forward",
+  "ip6tables",
+  "iptables",
+  "live-restore",
+];
+
+const docker = strict({
+  channel: oneOf(DockerChannel).default(DockerChannel.Debian),
+  daemonOptions: z.record(z.string(), z.any(), { error: "values by name" }).prefault({}),
+}).superRefine((value, context) => {
+  for (const name of Object.keys(value.daemonOptions).filter((key) => refusedDaemonOptions.includes(key)))
+    context.addIssue({
+      code: "custom",
+      path: ["daemonOptions", name],
+      message: "anything but what opens the firewall",
+    });
+});
+
+const timeouts = strict({
+  boot: whole(30, 3600, "seconds").default(600),
+  cloudInit: whole(30, 3600, "seconds").default(900),
+  swarm: whole(10, 900, "seconds").default(120),
+  probation: whole(60, 900, "seconds").default(180),
+});
+
+/** What all components that make servers take. */
+const common = {
+  ssh,
+  policy: policySchema.prefault({}),
+  cloudFirewall: cloudFirewall.prefault({}),
+  docker: docker.prefault({}),
+  verify: oneOf(VerifyMode).default(VerifyMode.OnChange),
+  timeouts: timeouts.prefault({}),
+  deleteProtection: flag.default(false),
+  labels: labels.prefault({}),
+};
+
+export const swarmClusterSchema = strict({
+  ...common,
+  pools,
+  clusterName: plainName.optional(),
+  network: network.prefault({}),
+  placementGroups: placementGroups.prefault({}),
+}).superRefine(({ policy, pools: given }, context) => {
+  const nodes = Object.entries(given).flatMap(([name, shaped]) => nodeNames(name, shaped));
+  const unknown = unknownScopeNames(policy, { pools: Object.keys(given), nodes });
+  if (unknown.length > 0)
+    context.addIssue({
+      code: "custom",
+      path: ["policy"],
+      message: `pools ${Object.keys(given).join(", ")} and nodes ${nodes.join(", ")}`,
+      params: { given: unknown.join(", ") },
+    });
+});

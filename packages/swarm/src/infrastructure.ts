@@ -1,0 +1,132 @@
+/** The Hetzner Cloud resources under the components, each made by one function. */
+import * as hcloud from "@pulumi/hcloud";
+import * as pulumi from "@pulumi/pulumi";
+
+/** What every child of a component has in common. */
+export interface Owner {
+  readonly component: pulumi.Resource;
+  /** The component's name, in front of every child's. */
+  readonly name: string;
+  /** In front of every name in Hetzner Cloud, where names are unique in a project. */
+  readonly prefix: string;
+  readonly labels: Record<string, string>;
+  readonly deleteProtection: boolean;
+}
+
+export interface Existing {
+  readonly id: pulumi.Input<string>;
+}
+
+/** Id, as the provider's `sshKeys` takes it. */
+export function sshKeyId(owner: Owner, publicKey: pulumi.Input<string>, existing?: Existing): pulumi.Input<string> {
+  if (existing !== undefined) return existing.id;
+  const { component: parent, name, prefix, labels } = owner;
+  return new hcloud.SshKey(`${name}-ssh-key`, { name: prefix, publicKey, labels }, { parent }).id;
+}
+
+export interface PrivateNetwork {
+  readonly id: pulumi.Input<number>;
+  /** To be there before a server is attached. */
+  readonly subnets: readonly pulumi.Resource[];
+}
+
+export interface NetworkPlan {
+  readonly ipRange: string;
+  readonly zone: string;
+  readonly subnetRange?: string | undefined;
+  readonly existing?: Existing | undefined;
+}
+
+export function privateNetwork(owner: Owner, plan: NetworkPlan): PrivateNetwork {
+  const { component: parent, name, prefix, labels, deleteProtection } = owner;
+  const id = numberOf(
+    plan.existing?.id ??
+      new hcloud.Network(
+        `${name}-network`,
+        { name: prefix, ipRange: plan.ipRange, labels, deleteProtection },
+        { parent },
+      ).id,
+  );
+  if (plan.subnetRange === undefined) return { id, subnets: [] };
+  const subnet = new hcloud.NetworkSubnet(
+    `${name}-subnet`,
+    { networkId: id, type: "cloud", networkZone: plan.zone, ipRange: plan.subnetRange },
+    { parent },
+  );
+  return { id, subnets: [subnet] };
+}
+
+/** Ids of the cloud firewalls for a server to be born behind. */
+export function cloudFirewallIds(
+  owner: Owner,
+  plan: { readonly enabled: boolean; readonly existing?: Existing | undefined },
+  rules: pulumi.Input<pulumi.Input<hcloud.types.input.FirewallRule>[]>,
+): pulumi.Input<number>[] {
+  if (plan.existing !== undefined) return [numberOf(plan.existing.id)];
+  if (!plan.enabled) return [];
+  const { component: parent, name, prefix, labels } = owner;
+  return [numberOf(new hcloud.Firewall(`${name}-firewall`, { name: prefix, rules, labels }, { parent }).id)];
+}
+
+/** Spread groups by name. */
+export function spreadGroups(owner: Owner, names: Iterable<string>): ReadonlyMap<string, pulumi.Output<number>> {
+  const { component: parent, name, prefix, labels } = owner;
+  const make = (group: string) =>
+    new hcloud.PlacementGroup(
+      `${name}-${group}-spread`,
+      { name: `${prefix}-${group}`, type: "spread", labels },
+      { parent },
+    );
+  return new Map([...new Set(names)].sort().map((group) => [group, numberOf(make(group).id)]));
+}
+
+export interface ServerPlan {
+  /** What stands behind the component's name and the prefix; empty for a component that is one server. */
+  readonly suffix: string;
+  readonly serverName: string;
+  readonly serverType: string;
+  readonly location: string;
+  readonly image: string;
+  readonly labels: Record<string, string>;
+  readonly sshKey: pulumi.Input<string>;
+  readonly firewallIds: pulumi.Input<number>[];
+  readonly placementGroup?: pulumi.Input<number> | undefined;
+  readonly network?: PrivateNetwork | undefined;
+  readonly userData: pulumi.Input<string>;
+}
+
+export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
+  const { placementGroup, network } = plan;
+  return new hcloud.Server(
+    `${owner.name}${plan.suffix}`,
+    {
+      name: plan.serverName,
+      serverType: plan.serverType,
+      location: plan.location,
+      image: plan.image,
+      labels: { ...owner.labels, ...plan.labels },
+      sshKeys: [plan.sshKey],
+      firewallIds: plan.firewallIds,
+      userData: plan.userData,
+      deleteProtection: owner.deleteProtection,
+      // Hetzner Cloud wants both or neither.
+      rebuildProtection: owner.deleteProtection,
+      ...(placementGroup === undefined ? {} : { placementGroupId: placementGroup }),
+      // Without `aliasIps` the provider attaches the network again on every update.
+      ...(network === undefined ? {} : { networks: [{ networkId: network.id, aliasIps: [] }] }),
+    },
+    {
+      parent: owner.component,
+      dependsOn: [...(network?.subnets ?? [])],
+      // Both would replace the server. Policies and keys reach a running server over SSH.
+      ignoreChanges: ["userData", "sshKeys"],
+      // Names are unique in a project.
+      deleteBeforeReplace: true,
+    },
+  );
+}
+
+/** Ids are text in Pulumi and numbers in the provider's references. */
+function numberOf(id: pulumi.Input<string>): pulumi.Output<number> {
+  return pulumi.output(id).apply(Number);
+}

@@ -1,0 +1,103 @@
+/**
+ * The remote steps of a host, in order: bootstrap, policy, and a last one that confirms the policy over a connection of
+ * its own and verifies. This folder is the only one that makes Command resources.
+ */
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { agentPath } from "./confirmation";
+import { connection, type SshTarget } from "./connection";
+
+export interface StepPlace {
+  /** The steps are named after it: `NAME-policy`. */
+  readonly name: string;
+  readonly target: SshTarget;
+  readonly parent: pulumi.Resource;
+  /** The server, where the program makes it: a new one gets new steps, and its steps go with it, without SSH. */
+  readonly server?: pulumi.CustomResource;
+  readonly dependsOn?: readonly pulumi.Resource[];
+}
+
+/**
+ * First contact. It runs once in the server's life: neither a rotated SSH key nor a newer program text is a reason to run
+ * it again. Gives what the program printed, the public half of the host key that the server made for itself.
+ */
+export function bootstrapStep(place: StepPlace, program: pulumi.Input<string>): command.remote.Command {
+  return new command.remote.Command(
+    `${place.name}-bootstrap`,
+    { ...common(place), create: "sh -s", stdin: program, logging: command.remote.Logging.Stderr },
+    {
+      ...options(place),
+      // Not all of `connection`: a replaced server has another address, and ignored inputs keep their old value.
+      ignoreChanges: ["connection.privateKey", "connection.hostKey", "connection.dialErrorLimit", "create", "stdin"],
+    },
+  );
+}
+
+export interface PolicyStepInputs {
+  /** Payload and peers. Plain text, never secret: `pulumi preview --diff` shows its lines. */
+  readonly bundle: pulumi.Input<string>;
+  readonly probationSeconds: number;
+  /** Run when the resource is deleted from the program and the host stays. */
+  readonly remove?: string;
+}
+
+/** Applies a payload on probation: the node takes it back by itself unless the last step confirms it. */
+export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.remote.Command {
+  return new command.remote.Command(
+    `${place.name}-policy`,
+    {
+      ...common(place),
+      create: `${agentPath} apply --probation ${inputs.probationSeconds}`,
+      ...(inputs.remove === undefined ? {} : { delete: inputs.remove }),
+      stdin: inputs.bundle,
+      logging: command.remote.Logging.Stderr,
+    },
+    options(place),
+  );
+}
+
+export interface LastStepInputs {
+  /** `membership` or `verification`. */
+  readonly kind: string;
+  /** Digest of the payload to confirm; not secret, and the reason to run again when the policy changes. */
+  readonly digest: pulumi.Input<string>;
+  /** What to run before the confirmation. May hold a join token. */
+  readonly program: pulumi.Input<string>;
+  /** Changes on every run where every `up` is to verify. */
+  readonly nonce?: string;
+}
+
+/**
+ * The last step. Only `sh -s`, the digest and the nonce are in the command text, which the provider prints when the step
+ * fails; the rest, tokens with it, goes through standard input.
+ */
+export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remote.Command {
+  const nonce = inputs.nonce === undefined ? "" : ` ${inputs.nonce}`;
+  return new command.remote.Command(
+    `${place.name}-${inputs.kind}`,
+    {
+      ...common(place),
+      create: pulumi.interpolate`sh -s ${inputs.digest}${nonce}`,
+      stdin: inputs.program,
+      logging: command.remote.Logging.None,
+    },
+    { ...options(place), additionalSecretOutputs: ["stdout"] },
+  );
+}
+
+function common(place: StepPlace) {
+  return {
+    connection: connection(place.target),
+    ...(place.server === undefined ? {} : { triggers: [place.server.id] }),
+    // Previous outputs would be offered as environment variables, which sshd refuses, with a warning each time.
+    addPreviousOutputInEnv: false,
+  };
+}
+
+function options(place: StepPlace): pulumi.CustomResourceOptions {
+  return {
+    parent: place.parent,
+    ...(place.server === undefined ? {} : { deletedWith: place.server }),
+    ...(place.dependsOn === undefined ? {} : { dependsOn: [...place.dependsOn] }),
+  };
+}
