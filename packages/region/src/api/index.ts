@@ -45,7 +45,7 @@ export interface Api {
   snapshot(): string;
   /**
    * Puts a {@link Api.snapshot} in place of the current state, faults included. Call it when no request runs, then
-   * {@link Api.resume}. Throws an Error that says what is wrong with a text that is no state.
+   * {@link Api.resume}; machines and Networks that the restored state does not know are the caller's to remove first. Throws an Error that says what is wrong with a text that is no state.
    */
   restore(text: string): void;
   /**

@@ -19,14 +19,11 @@ describe("after a restart", () => {
   test("the backend becomes what it was, firewall before power", async () => {
     const { before, after, web, idle, network } = await restarted(async () => {});
     expect(await after.api.resume()).toEqual([]);
-    expect(after.backend.calls).toEqual([
-      `putNetwork(${network.id})`,
-      `createMachine(${web.id})`,
-      `setFirewall(${web.id})`,
-      `powerOn(${web.id})`,
-      `createMachine(${idle.id})`,
-      `setFirewall(${idle.id})`,
-    ]);
+    const { calls } = after.backend;
+    expect(calls[0]).toBe(`putNetwork(${network.id})`);
+    const of = (id: number) => calls.filter((call) => call.endsWith(`(${id})`));
+    expect(of(web.id)).toEqual(["createMachine", "setFirewall", "powerOn"].map((method) => `${method}(${web.id})`));
+    expect(of(idle.id)).toEqual(["createMachine", "setFirewall"].map((method) => `${method}(${idle.id})`));
     expect(after.backend.machines).toEqual(before.backend.machines);
     expect((await after.get("/servers")).servers).toEqual((await before.get("/servers")).servers);
   });
@@ -79,13 +76,23 @@ describe("after a restart", () => {
     expect(actions[0]).toMatchObject({ command: "rebuild_server", status: "error" });
   });
 
-  test("what cannot be brought back is told, and the rest comes back", async () => {
-    const { after, web, idle } = await restarted(async (region) => {
-      region.backend.hold("powerOff");
+  test("what cannot be brought back is told and fails its action; the rest comes back", async () => {
+    const { after, web, idle } = await restarted(async (region, { web, idle }) => {
+      for (const method of ["powerOff", "powerOn"] as const) region.backend.hold(method);
+      await region.call("POST", `/servers/${web}/actions/poweroff`);
+      await region.call("POST", `/servers/${idle}/actions/poweron`);
     });
     after.backend.failNext("createMachine", "its disk is gone");
-    expect(await after.api.resume()).toEqual([{ resource: `server ${web.id}`, message: "its disk is gone" }]);
-    expect(after.backend.machines.has(idle.id)).toBe(true);
+    const problems = await after.api.resume();
+    const [lost, back] = after.backend.machines.has(web.id) ? [idle, web] : [web, idle];
+    expect(problems).toEqual([{ resource: `server ${lost.id}`, message: "its disk is gone" }]);
+    expect(after.backend.machines.has(back.id)).toBe(true);
+    const last = async (id: number) => (await after.get(`/servers/${id}/actions?sort=id:desc`)).actions[0];
+    expect(await last(lost.id)).toMatchObject({
+      status: "error",
+      error: { message: expect.stringContaining("restart") },
+    });
+    expect(await last(back.id)).toMatchObject({ status: "success" });
   });
 });
 

@@ -30,7 +30,7 @@ function shouldRun(state: State, server: Server): boolean {
  * Makes Networks and machines, applies firewalls and switches on what was on. What an interrupted action had asked for is
  * in the state already, so bringing the backend there completes it: such actions succeed, deletions are finished, and
  * those of a server whose machine cannot be made fail. Only a rebuild fails always, as nobody knows how far its disk got.
- * Returns what went wrong; the other resources are resumed all the same.
+ * Machines are brought up side by side. Returns what went wrong; the other resources are resumed all the same.
  */
 export async function resume(context: Context): Promise<ResumeProblem[]> {
   const { engine } = context;
@@ -45,13 +45,15 @@ export async function resume(context: Context): Promise<ResumeProblem[]> {
     }
   };
 
-  for (const { id } of engine.state.networks) await attempt(`network ${id}`, () => putNetwork(context, id));
+  const { networks, servers } = engine.state;
+  await Promise.all(networks.map(({ id }) => attempt(`network ${id}`, () => putNetwork(context, id))));
 
   const failed = new Set<number>();
-  for (const server of engine.state.servers) {
-    const resumed = await attempt(`server ${server.id}`, () => resumeServer(context, server));
-    if (!resumed) failed.add(server.id);
-  }
+  await Promise.all(
+    servers.map(async (server) => {
+      if (!(await attempt(`server ${server.id}`, () => resumeServer(context, server)))) failed.add(server.id);
+    }),
+  );
 
   engine.change((draft, now) => {
     for (const action of draft.actions.filter((item) => item.status === "running")) {
