@@ -1,0 +1,104 @@
+/** The command line of a machine's QEMU. Pure. */
+import { privateTap, publicTap } from "../network/names.js";
+import type { MachineRecord } from "./record.js";
+
+export interface Accelerator {
+  readonly kind: "kvm" | "tcg";
+}
+
+export interface BootFiles {
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+export interface MachinePaths {
+  readonly disk: string;
+  readonly qmp: string;
+  readonly agent: string;
+  readonly console: string;
+}
+
+export interface QemuOptions {
+  readonly machine: MachineRecord;
+  readonly paths: MachinePaths;
+  readonly boot: BootFiles;
+  readonly accelerator: Accelerator;
+  /** Upper bounds for every server, whatever its type promises. */
+  readonly limits: Limits;
+}
+
+export interface Limits {
+  readonly cores: number;
+  /** MiB. */
+  readonly memory: number;
+}
+
+/** Bus of the first private interface: it is called enp7s0 in the guest, as on Hetzner. */
+const FIRST_PRIVATE_BUS = 7;
+/** An API server is in at most three Networks. */
+export const MAX_PRIVATE = 3;
+const PORTS = FIRST_PRIVATE_BUS - 1 + MAX_PRIVATE;
+
+/** One PCIe root port a bus, buses numbered from 1 in the order of the ports. */
+function rootPorts(): string[] {
+  return Array.from({ length: PORTS }, (_, index) => {
+    const slot = 2 + Math.floor(index / 8);
+    const position = index % 8;
+    const multifunction = position === 0 ? ",multifunction=on" : "";
+    return `pcie-root-port,id=bus${index + 1},chassis=${index + 1},bus=pcie.0,addr=${slot}.${position}${multifunction}`;
+  }).flatMap((device) => ["-device", device]);
+}
+
+/** Commas in QEMU's option lists are doubled. */
+const value = (text: string): string => text.replaceAll(",", ",,");
+
+export const privateBus = (slot: number): string => `bus${FIRST_PRIVATE_BUS + slot}`;
+export const privateNetdev = (networkId: number): string => `net${networkId}`;
+export const privateDevice = (networkId: number): string => `nic${networkId}`;
+
+function nic(netdev: string, device: string, tap: string, mac: string, bus: string): string[] {
+  return [
+    "-netdev",
+    `tap,id=${netdev},ifname=${tap},script=no,downscript=no`,
+    "-device",
+    `virtio-net-pci,id=${device},netdev=${netdev},mac=${mac},bus=${bus},romfile=`,
+  ];
+}
+
+/** TCG translates x86-64-v2 code fast; newer vector units and `rep movsb` hints make guests choose slower paths. */
+const CPU = { kvm: "host", tcg: "Nehalem" } as const;
+
+/** Kernel mitigations guard nothing inside an emulator that has no speculation, and cost a third of the boot. */
+const APPEND = { kvm: "", tcg: " mitigations=off" } as const;
+
+export function qemuArguments({ machine, paths, boot, accelerator: { kind }, limits }: QemuOptions): string[] {
+  const { serverId, publicInterface } = machine.spec;
+  const cores = Math.min(machine.spec.cores, limits.cores);
+  const memory = Math.min(machine.spec.memory, limits.memory);
+  return [
+    ...["-name", `hcloud-${serverId}`],
+    ...["-machine", "q35,usb=off,vmport=off,hpet=off"],
+    ...["-accel", kind === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=256"],
+    ...["-cpu", CPU[kind], "-smp", String(cores), "-m", String(memory)],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
+    ...["-smbios", `type=1,manufacturer=Hetzner,product=vServer,serial=${serverId}`],
+    ...["-kernel", boot.kernel, "-initrd", boot.initrd],
+    ...["-append", `console=ttyS0 root=/dev/vda rw quiet${APPEND[kind]}`],
+    ...["-rtc", "base=utc,clock=host"],
+    ...["-chardev", `file,id=console,path=${value(paths.console)},append=on`, "-serial", "chardev:console"],
+    ...["-qmp", `unix:${value(paths.qmp)},server=on,wait=off`],
+    ...rootPorts(),
+    ...["-device", "virtio-serial-pci,bus=bus2"],
+    ...["-chardev", `socket,id=agent,path=${value(paths.agent)},server=on,wait=off`],
+    ...["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"],
+    // The host's page cache outlives the guest's crashes; only a crash of the host loses what it was told is safe.
+    ...["-blockdev", `driver=file,node-name=file,filename=${value(paths.disk)},cache.no-flush=on,discard=unmap`],
+    ...["-blockdev", "driver=qcow2,node-name=disk,file=file,cache.no-flush=on,discard=unmap"],
+    ...["-device", "virtio-blk-pci,drive=disk,bus=bus3"],
+    ...["-device", "virtio-rng-pci,bus=bus4"],
+    ...(publicInterface ? nic("public", "eth", publicTap(serverId), publicInterface.mac, "bus1") : []),
+    ...machine.privateInterfaces.flatMap(({ slot, nic: { networkId, mac } }) =>
+      nic(privateNetdev(networkId), privateDevice(networkId), privateTap(serverId, networkId), mac, privateBus(slot)),
+    ),
+  ];
+}

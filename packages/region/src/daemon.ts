@@ -1,0 +1,122 @@
+/**
+ * Program: the daemon of a region, run inside the router's namespace by the host process. It is given the settings as
+ * JSON in its first argument and serves the hcloud API, the metadata service, DHCP, DNS and the control socket.
+ */
+import { readFileSync, rmSync } from "node:fs";
+import Fastify from "fastify";
+import { createApi, fileStore } from "./api/index.js";
+import { CheckpointStore, Checkpoints } from "./checkpoints.js";
+import { type Detection, detectAccelerator } from "./compute/accelerator.js";
+import { Machines } from "./compute/machines.js";
+import { builtImages, findImage } from "./images/store.js";
+import { layoutOf } from "./layout.js";
+import { createLocalBackend } from "./localBackend.js";
+import { serveMirrorProxy } from "./mirror/proxy.js";
+import { API_ENDPOINT, API_PORT, METADATA_ADDRESS, OUTSIDE, PUBLIC_GATEWAY } from "./network/names.js";
+import { Router } from "./network/router.js";
+import { type Settings, type Status, settingsSchema } from "./settings.js";
+import { Serial } from "./support/serial.js";
+
+async function accelerator(wanted: Settings["accelerator"]): Promise<Detection> {
+  if (wanted === "auto") return await detectAccelerator();
+  return { accelerator: { kind: wanted }, reason: "chosen with --accelerator" };
+}
+
+async function main(settings: Settings): Promise<void> {
+  const layout = layoutOf(settings.name, settings.stateDirectory);
+  const { memory, cores } = settings;
+  const detected = await accelerator(settings.accelerator);
+  const router = new Router(settings.name);
+  await router.start();
+  const checkpointStore = new CheckpointStore(layout.checkpoints);
+  const machines = new Machines({
+    layout,
+    router,
+    accelerator: detected.accelerator,
+    limits: { memory, cores },
+    image: (name) => findImage(layout.images, name),
+    isKept: (serverId, disk) => checkpointStore.isKept(serverId, disk),
+  });
+  const api = createApi({
+    backend: createLocalBackend(machines, router, layout.images),
+    store: fileStore(layout.apiState),
+    token: readFileSync(layout.token, "utf8").trim(),
+  });
+  const checkpoints = new Checkpoints({
+    layout,
+    store: checkpointStore,
+    machines,
+    router,
+    api,
+    fingerprint: `${detected.accelerator.kind}, at most ${cores} cores and ${memory} MiB`,
+  });
+  let problems: string[] = [];
+  let ready = false;
+
+  const status = async (): Promise<Status> => {
+    if (ready) await api.observe();
+    const { servers, primaryIps, networks: _ } = api.state();
+    return {
+      name: settings.name,
+      ready,
+      endpoint: API_ENDPOINT,
+      accelerator: detected.accelerator.kind,
+      acceleratorReason: detected.reason,
+      stateDirectory: layout.state,
+      limits: { memory, cores },
+      images: builtImages(layout.images),
+      servers: servers.map((server) => ({
+        id: server.id,
+        name: server.name,
+        status: server.power,
+        ipv4: primaryIps.find((ip) => ip.serverId === server.id && ip.type === "ipv4")?.ip ?? null,
+        ipv6: primaryIps.find((ip) => ip.serverId === server.id && ip.type === "ipv6")?.ip ?? null,
+        privateIps: server.privateNets.map((net) => net.ip),
+        console: `${machines.directory(server.id)}/console.log`,
+      })),
+      checkpoints: checkpoints.list(),
+      problems,
+    };
+  };
+
+  const control = Fastify({ forceCloseConnections: true });
+  const serial = new Serial();
+  const stop = async () => {
+    await api.app.close();
+    await api.metadata.close();
+    await serial.run(() => machines.releaseAll());
+    await router.close();
+    await control.close();
+    rmSync(layout.control, { force: true });
+    process.exit(0);
+  };
+  control.get("/status", status);
+  control.post("/stop", async () => {
+    setImmediate(() => void stop());
+    return {};
+  });
+  control.post<{ Params: { name: string } }>("/checkpoints/:name/save", async ({ params }) => {
+    await serial.run(() => checkpoints.save(params.name));
+    return {};
+  });
+  control.post<{ Params: { name: string } }>("/checkpoints/:name/restore", async ({ params }) => {
+    problems = await serial.run(() => checkpoints.restore(params.name));
+    return { problems };
+  });
+  control.delete<{ Params: { name: string } }>("/checkpoints/:name", async ({ params }) => {
+    await serial.run(() => checkpoints.delete(params.name));
+    return {};
+  });
+  rmSync(layout.control, { force: true });
+  await control.listen({ path: layout.control });
+
+  await serveMirrorProxy(PUBLIC_GATEWAY, layout.mirrorSocket);
+  await api.metadata.listen({ host: METADATA_ADDRESS, port: 80 });
+  problems = (await api.resume()).map(({ resource, message }) => `${resource}: ${message}`);
+  for (const problem of problems) console.error(problem);
+  await api.app.listen({ host: OUTSIDE.routerIpv4, port: API_PORT });
+  ready = true;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
+}
+
+await main(settingsSchema.parse(JSON.parse(process.argv[2] ?? "")));

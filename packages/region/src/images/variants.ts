@@ -1,0 +1,80 @@
+/** The images that a region can build, as data. */
+
+export interface Variant {
+  /** Name in the API. */
+  readonly name: string;
+  /** Debian's code name. */
+  readonly suite: string;
+  /** Suites beside it, of the main archive. */
+  readonly updates: readonly string[];
+  /** Suite in the security archive; sid has none. */
+  readonly security?: string;
+  /** Size of the disk's file system; smaller server types do not exist, larger ones grow it at first boot. */
+  readonly gib: number;
+  readonly packages: readonly string[];
+}
+
+const BASE = [
+  "systemd-sysv",
+  "systemd-resolved",
+  "udev",
+  "dbus",
+  "cloud-init",
+  "cloud-guest-utils",
+  "openssh-server",
+  "linux-image-cloud-amd64",
+  "initramfs-tools",
+  "qemu-guest-agent",
+  "python3",
+  "curl",
+  "ca-certificates",
+  "iproute2",
+  "iputils-ping",
+  "sudo",
+  "nftables",
+  "procps",
+  "kmod",
+  "e2fsprogs",
+  "less",
+  "vim-tiny",
+  "tzdata",
+  "gpg",
+  "netbase",
+];
+
+const variants: readonly Variant[] = [
+  {
+    name: "debian-13",
+    suite: "trixie",
+    updates: ["trixie-updates"],
+    security: "trixie-security",
+    gib: 40,
+    packages: BASE,
+  },
+  {
+    name: "debian-12",
+    suite: "bookworm",
+    updates: ["bookworm-updates"],
+    security: "bookworm-security",
+    gib: 40,
+    packages: BASE,
+  },
+  { name: "debian-sid", suite: "sid", updates: [], gib: 40, packages: BASE },
+];
+
+export const variantNames = variants.map(({ name }) => name);
+
+export function variantOf(name: string): Variant {
+  const variant = variants.find((item) => item.name === name);
+  if (!variant) throw new Error(`there is no image ${JSON.stringify(name)}; there are ${variantNames.join(", ")}`);
+  return variant;
+}
+
+/** Lines of sources.list for archives at these addresses. */
+export function sourceLines(variant: Variant, archive: string, security: string): string[] {
+  const line = (uri: string, suite: string) => `deb ${uri} ${suite} main`;
+  return [
+    ...[variant.suite, ...variant.updates].map((suite) => line(archive, suite)),
+    ...(variant.security ? [line(security, variant.security)] : []),
+  ];
+}
