@@ -6,6 +6,7 @@ import (
 
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
 
 	"hcloud-swarm.test/engine/command-stand-in/internal/local"
 	"hcloud-swarm.test/engine/command-stand-in/internal/remote"
@@ -46,10 +47,30 @@ func nameOperations(stand p.Provider) p.Provider {
 		return create(sessionlog.With(ctx, string(req.Urn), "create"), req)
 	}
 	stand.Update = func(ctx context.Context, req p.UpdateRequest) (p.UpdateResponse, error) {
-		return update(sessionlog.With(ctx, string(req.Urn), "update"), req)
+		resp, err := update(sessionlog.With(ctx, string(req.Urn), "update"), req)
+		if req.DryRun {
+			resp.Properties = unknownOutputs(req, resp.Properties)
+		}
+		return resp, err
 	}
 	stand.Delete = func(ctx context.Context, req p.DeleteRequest) error {
 		return del(sessionlog.With(ctx, string(req.Urn), "delete"), req)
 	}
 	return stand
+}
+
+// unknownOutputs makes what a command prints unknown in the preview of an update. The library does so only where an
+// input had another value before, not where it had none.
+func unknownOutputs(req p.UpdateRequest, planned property.Map) property.Map {
+	added := false
+	for name := range req.Inputs.All {
+		_, before := req.State.GetOk(name)
+		added = added || !before
+	}
+	for _, output := range []string{"stdout", "stderr"} {
+		if _, has := planned.GetOk(output); has && added {
+			planned = planned.Set(output, property.New(property.Computed))
+		}
+	}
+	return planned
 }
