@@ -1,16 +1,43 @@
-/** The end of a host's last step, for `sh -s DIGEST`: confirm the payload over this, a new, connection, and verify. */
+/** The end of a host's last step, for `sh -s DIGEST PROBATION`: confirm the payload and verify. */
 
 /** The host agent on a host. */
 export const agentPath = "/opt/hcloud-iptables.sh";
+/** The bundle that the policy step sent last, whatever became of it. */
+const sentPath = "/var/lib/hcloud-iptables/sent";
+
+/** Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. */
+export function applyCommand(probationSeconds: number): string {
+  return `cat >${sentPath} && ${agentPath} apply --probation ${probationSeconds} <${sentPath}`;
+}
+
+/** What a failed last step says when trying again is all that is needed. */
+export const tryAgainMessage = "it is applied once more, on probation";
 
 /**
- * Leaves the report in `report`, one line of JSON. When a check fails, the agent's account of it (names, what was
- * expected, what was found) is what the deployment's error shows.
+ * This connection is newer than the payload, so that it got through is the confirmation. Leaves the report in `report`, one
+ * line of JSON. When a check fails, the agent's account of it (names, what was expected, what was found) is what the
+ * deployment's error shows.
+ *
+ * A payload that the node took back shut this connection out until then, or nobody came to confirm it: a deployment that
+ * was interrupted after the policy step never runs that step again by itself, so its payload is applied from here.
  */
 export const confirmationProgram = `
 fail_policy() { printf 'policy: %s\\n' "$*" >&2; exit 1; }
 [ -x ${agentPath} ] || fail_policy 'the host agent ${agentPath} is not on this host'
-${agentPath} confirm "$1" >&2 || fail_policy "the policy $1 could not be confirmed"
+confirmed=0
+${agentPath} confirm "$1" >&2 || confirmed=$?
+if [ "$confirmed" -ne 0 ]; then
+  [ "$confirmed" -eq 4 ] || fail_policy "the policy could not be confirmed (exit status $confirmed)"
+  sent=$(stat -c %Y ${sentPath} 2>/dev/null || echo 0)
+  if [ $(($(date +%s) - sent)) -le $((2 * $2 + 300)) ]; then
+    fail_policy "the node took the policy back, for no new SSH connection came within $2 s to confirm it:" \\
+      'it would have shut this machine out. Correct policy.ssh and deploy again; the node has its old rules'
+  fi
+  touch ${sentPath}
+  ${agentPath} apply --probation "$2" <${sentPath} >&2 || fail_policy 'the policy could not be applied'
+  fail_policy "an earlier deployment ended before it confirmed the policy, so the node took it back; ${tryAgainMessage}:" \\
+    "deploy again within $2 s"
+fi
 report=$(${agentPath} verify --json) || {
   ${agentPath} verify >&2 || :
   fail_policy 'the host is not as its policy says; the failed checks are above'

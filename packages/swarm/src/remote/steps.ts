@@ -4,7 +4,7 @@
  */
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { agentPath } from "./confirmation";
+import { applyCommand } from "./confirmation";
 import { connection, type SshTarget } from "./connection";
 
 export interface StepPlace {
@@ -47,7 +47,7 @@ export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.
     `${place.name}-policy`,
     {
       ...common(place),
-      create: `${agentPath} apply --probation ${inputs.probationSeconds}`,
+      create: applyCommand(inputs.probationSeconds),
       ...(inputs.remove === undefined ? {} : { delete: inputs.remove }),
       stdin: inputs.bundle,
       logging: command.remote.Logging.Stderr,
@@ -61,7 +61,8 @@ export interface LastStepInputs {
   readonly kind: string;
   /** Digest of the payload to confirm; not secret, and the reason to run again when the policy changes. */
   readonly digest: pulumi.Input<string>;
-  /** What to run before the confirmation. May hold a join token. */
+  readonly probationSeconds: number;
+  /** The program: what to do before the confirmation, the confirmation, the result. May hold a join token. */
   readonly program: pulumi.Input<string>;
   /** Changes on every run where every `up` is to verify. */
   readonly nonce?: string;
@@ -77,7 +78,7 @@ export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remo
     `${place.name}-${inputs.kind}`,
     {
       ...common(place),
-      create: pulumi.interpolate`sh -s ${inputs.digest}${nonce}`,
+      create: pulumi.interpolate`sh -s ${inputs.digest} ${inputs.probationSeconds}${nonce}`,
       stdin: inputs.program,
       logging: command.remote.Logging.None,
     },
@@ -100,4 +101,9 @@ function options(place: StepPlace): pulumi.CustomResourceOptions {
     ...(place.server === undefined ? {} : { deletedWith: place.server }),
     ...(place.dependsOn === undefined ? {} : { dependsOn: [...place.dependsOn] }),
   };
+}
+
+/** What a step printed: its output is secret only because its connection is. */
+export function printedBy(step: command.remote.Command): pulumi.Output<string> {
+  return pulumi.unsecret(step.stdout);
 }

@@ -1,0 +1,113 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { applyCommand, confirmationProgram, printMembership, printReport, tryAgainMessage } from "./confirmation";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "confirmation-"));
+  agent("exit 0");
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const digest = "d1ge57";
+const file = (name: string) => join(dir, name);
+const read = (name: string) => (existsSync(file(name)) ? readFileSync(file(name), "utf8") : "");
+
+/** An agent that writes down how it was called and does what the test says. */
+function agent(body: string): void {
+  writeFileSync(file("agent"), `#!/bin/sh\necho "$*" >>${file("calls")}\n${body}\n`);
+  chmodSync(file("agent"), 0o755);
+}
+
+const here = (program: string) =>
+  program
+    .replaceAll("/opt/hcloud-iptables.sh", file("agent"))
+    .replaceAll("/var/lib/hcloud-iptables/sent", file("sent"));
+
+function run(program: string) {
+  const input = here(`set -eu\n${program}`);
+  const { status, stdout, stderr } = spawnSync("sh", ["-s", digest, "180"], { input, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+describe("applyCommand", () => {
+  it("hands the bundle on and keeps it, whatever the agent makes of it", () => {
+    agent("cat >/dev/null; exit 3");
+    const done = spawnSync("sh", ["-c", here(applyCommand(180))], { input: "bundle\n", encoding: "utf8" });
+    expect(done.status).toBe(3);
+    expect(read("calls")).toBe("apply --probation 180\n");
+    expect(read("sent")).toBe("bundle\n");
+  });
+});
+
+describe("confirmationProgram", () => {
+  it("confirms, verifies and prints the report", () => {
+    agent('[ "$1" != verify ] || echo \'{"passed":true}\'');
+    expect(run(confirmationProgram + printReport)).toEqual({
+      status: 0,
+      stdout: '{"report":{"passed":true}}\n',
+      stderr: "",
+    });
+    expect(read("calls")).toBe(`confirm ${digest}\nverify --json\n`);
+  });
+
+  it("fails with the agent's account of the failed checks, and prints no result", () => {
+    agent(
+      'case "$*" in verify) echo "FAILED belt-v4: expected a, found b"; exit 1 ;; "verify --json") echo "{}"; exit 1 ;; esac',
+    );
+    const done = run(confirmationProgram + printReport);
+    expect(done).toMatchObject({ status: 1, stdout: "" });
+    expect(done.stderr).toMatch(/FAILED belt-v4: expected a, found b\npolicy: the host is not as its policy says/);
+  });
+
+  it("says that a policy which was just sent and is gone would have shut SSH out", () => {
+    agent('[ "$1" != confirm ] || exit 4');
+    writeFileSync(file("sent"), "bundle\n");
+    const done = run(confirmationProgram);
+    expect(done).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/would have shut this machine out.*old rules/),
+    });
+    expect(read("calls")).toBe(`confirm ${digest}\n`);
+  });
+
+  it("applies again what an interrupted deployment left unconfirmed", () => {
+    agent(`case $1 in confirm) exit 4 ;; apply) cat >${file("applied")} ;; esac`);
+    writeFileSync(file("sent"), "bundle\n");
+    const longAgo = Date.now() / 1000 - 3600;
+    utimesSync(file("sent"), longAgo, longAgo);
+    const done = run(confirmationProgram);
+    expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(tryAgainMessage) });
+    expect(read("applied")).toBe("bundle\n");
+    // The next failure within minutes is a lock-out again.
+    expect(run(confirmationProgram).stderr).toMatch(/would have shut this machine out/);
+  });
+
+  it("says when there is no agent, and when the agent fails otherwise", () => {
+    rmSync(file("agent"));
+    expect(run(confirmationProgram)).toMatchObject({ status: 1, stderr: expect.stringMatching(/is not on this host/) });
+    agent("exit 2");
+    expect(run(confirmationProgram)).toMatchObject({ status: 1, stderr: expect.stringMatching(/exit status 2/) });
+  });
+});
+
+describe("printMembership", () => {
+  const before = "report='{\"passed\":true}'\n";
+
+  it("prints the tokens of the node that has them", () => {
+    const variables = "members_swarm_id=s1\nmembers_worker_token=SWMTKN-w\nmembers_manager_token=SWMTKN-m\n";
+    expect(JSON.parse(run(before + variables + printMembership).stdout)).toEqual({
+      swarmId: "s1",
+      workerToken: "SWMTKN-w",
+      managerToken: "SWMTKN-m",
+      report: { passed: true },
+    });
+  });
+
+  it("prints the report alone for the others", () => {
+    expect(run(`${before}members_swarm_id=s1\n${printMembership}`).stdout).toBe('{"report":{"passed":true}}\n');
+  });
+});
