@@ -1,0 +1,66 @@
+#!/bin/sh
+# hcloud-swarm host agent: the packet filter of this host, and the proof that it is in force.
+# One file, put together from parts, so that a boot never meets half of it.
+set -eu
+LC_ALL=C
+export LC_ALL
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+
+# Every path hangs below HC_ROOT, which is empty but in tests.
+ROOT=${HC_ROOT-}
+# What is in force: `payload` (the bundle without peers) and `peers`.
+ETC=$ROOT/etc/hcloud-iptables
+# `previous` payload and the `probation` marker.
+VAR=$ROOT/var/lib/hcloud-iptables
+RUN=$ROOT/run/hcloud-iptables
+SELF=/opt/hcloud-iptables.sh
+UNIT=hcloud-iptables.service
+ROLLBACK_UNIT=hcloud-iptables-rollback
+TABLES='raw mangle filter'
+BUNDLE_HEAD='### hcloud-swarm payload 1'
+
+say() { printf 'hcloud-iptables: %s\n' "$*" >&2; }
+# die STATUS TEXT
+die() {
+  status=$1
+  shift
+  say "$*"
+  exit "$status"
+}
+
+make_workspace() {
+  mkdir -p "$ETC" "$VAR" "$RUN"
+  chmod 700 "$ETC" "$VAR" "$RUN"
+  WORK=$(mktemp -d "$RUN/work.XXXXXX")
+  trap 'rm -rf "$WORK"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+}
+
+# One change at a time; the lock goes with the process.
+take_lock() {
+  exec 9>"$RUN/lock"
+  flock -w 120 9 || die 4 'another run holds the lock for more than 120 s'
+}
+
+# tool FAMILY SUFFIX: the program of a family, such as `tool 6 -restore`.
+tool() {
+  case $1 in
+    4) echo "iptables$2" ;;
+    6) echo "ip6tables$2" ;;
+  esac
+}
+
+# live FAMILY TABLE [CHAIN]: the rules as they are now.
+live() {
+  live_tool=$(tool "$1" '')
+  live_table=$2
+  shift 2
+  "$live_tool" -w 30 -t "$live_table" -S "$@" 2>/dev/null || :
+}
+
+digest_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+
+# Systemd is not there in tests; each use is one function that a test can do without.
+has_systemd() { [ -d "$ROOT/run/systemd/system" ] && command -v systemctl >/dev/null; }
