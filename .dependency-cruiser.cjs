@@ -58,7 +58,6 @@ module.exports = {
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "require", "node", "default"],
-      extensionAlias: { ".js": [".ts", ".js"] },
     },
   },
 };

@@ -10,7 +10,7 @@ export const debianPackages = [
   { name: "mmdebstrap", why: "virtual machines' image" },
   { name: "debian-archive-keyring", why: "virtual machines' image" },
   { name: "e2fsprogs", why: "virtual machines' image" },
-  { name: "dnsmasq-base", why: "the region's DHCP and DNS" },
+  { name: "zstd", why: "virtual machines' image" },
   { name: "nftables", why: "the region's cloud firewalls" },
   { name: "iproute2", why: "the region's networks" },
   { name: "conntrack", why: "the region's cloud firewalls" },
