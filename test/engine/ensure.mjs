@@ -38,7 +38,9 @@ export async function ensureEngine({ log = () => {} } = {}) {
   }
   if (missing.length > 0) {
     await checkGo(missing);
-    log(`engine: to build: ${missing.map((piece) => piece.name).join(", ")}; about 9 minutes for all on 2 cores`);
+    const minutes = missing.reduce((sum, piece) => sum + piece.seconds, 0) / 60;
+    const names = missing.map((piece) => piece.name).join(", ");
+    log(`engine: to build: ${names}; about ${minutes.toFixed(1)} minutes on 2 cores, and the downloads`);
     const onWait = (pid) => log(`engine: process ${pid} is building; waiting for it`);
     await withLock(join(cacheDir, "lock"), onWait, async () => {
       for (const piece of missing) {

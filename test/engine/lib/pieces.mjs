@@ -28,6 +28,7 @@ const cliVersion = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
  * - binary: name of the program; also how it is looked for on PATH
  * - module: the Go module whose version in go.mod is the piece's version (absent: `version` says it)
  * - plugin: name of the folder in Pulumi's plugins directory, without the version
+ * - seconds: about how long a first build takes on 2 cores, modules downloaded
  * - accepts: which versions of a user's own are good enough, where a version can be known
  * - steps: what builds it, run in a copy of dir; "{out}" is the binary to write
  */
@@ -37,6 +38,7 @@ export const pieces = [
     title: "Pulumi CLI and engine",
     dir: "cli",
     binary: "pulumi",
+    seconds: 300,
     module: "github.com/pulumi/pulumi/pkg/v3",
     accepts: (version) => version[0] === 3 && version[1] >= 200,
     wanted: "3.200.0 or later, below 4",
@@ -49,6 +51,7 @@ export const pieces = [
     title: "Pulumi's Node language host",
     dir: "nodejs-host",
     binary: "pulumi-language-nodejs",
+    seconds: 20,
     module: "github.com/pulumi/pulumi/sdk/v3",
     steps: (version) => [
       goBuild(
@@ -63,6 +66,7 @@ export const pieces = [
     title: "Hetzner Cloud provider",
     dir: "hcloud-provider",
     binary: "pulumi-resource-hcloud",
+    seconds: 150,
     module: "github.com/hetznercloud/terraform-provider-hcloud",
     plugin: "resource-hcloud",
     accepts: (version) => version[0] === 1 && version[1] >= 30,
@@ -84,6 +88,7 @@ export const pieces = [
     title: "STAND-IN for the Command provider",
     dir: "command-stand-in",
     binary: "pulumi-resource-command",
+    seconds: 40,
     version: "1.2.1",
     plugin: "resource-command",
     accepts: (version) => version[0] === 1 && version[1] >= 1,
