@@ -1,0 +1,3 @@
+/** What runs on a host, as text: user-data, the host agent, the program of the first contact. */
+export { bootstrapProgram } from "./bootstrap";
+export { userData } from "./userData";

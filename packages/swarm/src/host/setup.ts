@@ -1,0 +1,61 @@
+/**
+ * The program that a fresh server runs once, at the end of its first boot: packages in an order that never lets Docker run
+ * unhardened. Not cloud-init's `packages`, which would start Docker as soon as it is unpacked, whatever came of the rest.
+ */
+
+export interface SetupPlan {
+  /** `debian`: the distribution's docker.io. `docker`: Docker's own repository. */
+  readonly channel: "debian" | "docker";
+}
+
+/** Says that the program has come to its end. */
+export const setupStamp = "/var/lib/hcloud-swarm/setup-done";
+
+/** Text for `sh`. */
+export function setupProgram({ channel }: SetupPlan): string {
+  return `#!/bin/sh
+# Made by hcloud-swarm; runs once, at first boot.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+say() { echo "hcloud-swarm: $*"; }
+fail() { say "FAILED: $*" >&2; exit 1; }
+apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"; }
+
+say 'installing the packet filter'
+apt update
+apt install --no-install-recommends iptables ipset conntrack curl ca-certificates openssl
+update-alternatives --set iptables /usr/sbin/iptables-nft
+update-alternatives --set ip6tables /usr/sbin/ip6tables-nft
+# Its start and its stop both flush every rule; it is masked, and never stopped.
+systemctl mask nftables.service
+
+say 'loading the rules'
+systemctl daemon-reload
+systemctl enable hcloud-iptables.service hcloud-iptables-check.timer
+systemctl start hcloud-iptables.service || fail 'the rules could not be loaded, so Docker is not installed'
+systemctl is-active --quiet hcloud-iptables.service || fail 'the rules are not loaded, so Docker is not installed'
+
+say 'installing Docker'
+${channel === "docker" ? dockerRepository : debianDocker}
+systemctl enable docker.service
+systemctl start docker.service hcloud-iptables-check.timer
+mkdir -p ${setupStamp.slice(0, setupStamp.lastIndexOf("/"))}
+touch ${setupStamp}
+say 'done'
+`;
+}
+
+// The client is a package of its own from Debian 13 on.
+const debianDocker = `client=
+if apt-cache show docker-cli >/dev/null 2>&1; then client=docker-cli; fi
+apt install --no-install-recommends docker.io $client`;
+
+// As https://docs.docker.com/engine/install/debian/ has it.
+const dockerRepository = `install -m 0755 -d /etc/apt/keyrings
+curl -fsSL https://download.docker.com/linux/debian/gpg -o /etc/apt/keyrings/docker.asc
+chmod a+r /etc/apt/keyrings/docker.asc
+. /etc/os-release
+echo "deb [arch=$(dpkg --print-architecture) signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian $VERSION_CODENAME stable" \\
+  >/etc/apt/sources.list.d/docker.list
+apt update
+apt install --no-install-recommends docker-ce docker-ce-cli containerd.io`;

@@ -1,0 +1,82 @@
+/** The cloud-init user-data of a server that boots hardened. */
+import { gzipSync } from "node:zlib";
+import { stringify } from "yaml";
+import { agentScript, unitFiles } from "./agentSources";
+import { setupProgram } from "./setup";
+
+export interface UserDataPlan {
+  /** The one-use host key, the only secret in here: the server replaces it on first contact. */
+  readonly hostKey: { readonly privateKey: string; readonly publicKey: string };
+  /** Payload of the policy at first boot; later ones come over SSH. */
+  readonly payload: string;
+  readonly sshPort: number;
+  readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
+}
+
+/** Most bytes that Hetzner Cloud takes as user-data. */
+const limit = 32 * 1024;
+const setupPath = "/opt/hcloud-swarm-setup.sh";
+
+/** Docker's options where the user names none: bounded logs, and overlays that fit a network of 1450 bytes. */
+const daemonDefaults = {
+  "log-driver": "json-file",
+  "log-opts": { "max-size": "10m", "max-file": "3" },
+  "default-network-opts": { overlay: { "com.docker.network.driver.mtu": "1450" } },
+};
+
+/**
+ * Text that starts with `#cloud-config`.
+ * @throws Error when it is larger than Hetzner Cloud takes.
+ */
+export function userData({ hostKey, payload, sshPort, docker }: UserDataPlan): string {
+  const config = {
+    // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned.
+    ssh_deletekeys: true,
+    ssh_genkeytypes: [],
+    ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },
+    ssh_pwauth: false,
+    // Files come before anything is installed, so Docker finds its drop-in at its very first start.
+    write_files: [
+      packed("/opt/hcloud-iptables.sh", "0755", agentScript),
+      ...Object.entries(unitFiles).map(([name, text]) => plain(unitPath(name), "0644", text)),
+      packed("/etc/hcloud-iptables/payload", "0600", payload),
+      plain(
+        "/etc/docker/daemon.json",
+        "0644",
+        `${JSON.stringify({ ...daemonDefaults, ...docker.daemonOptions }, null, 2)}\n`,
+      ),
+      plain("/etc/ssh/sshd_config.d/10-hcloud-swarm.conf", "0644", sshdOptions(sshPort)),
+      packed(setupPath, "0755", setupProgram(docker)),
+    ],
+    runcmd: [["sh", setupPath]],
+  };
+  const text = `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
+  const size = Buffer.byteLength(text);
+  if (size > limit)
+    throw new Error(
+      `user-data has ${size} bytes and Hetzner Cloud takes ${limit}: name fewer sources in the policy at first, and add them once the server is up`,
+    );
+  return text;
+}
+
+function sshdOptions(port: number): string {
+  const lines = [
+    "HostKey /etc/ssh/ssh_host_ed25519_key",
+    "PasswordAuthentication no",
+    "PermitRootLogin prohibit-password",
+    ...(port === 22 ? [] : [`Port ${port}`]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function unitPath(name: string): string {
+  return name.endsWith(".conf") ? `/etc/systemd/system/docker.service.d/${name}` : `/etc/systemd/system/${name}`;
+}
+
+function plain(path: string, permissions: string, content: string) {
+  return { path, permissions, content };
+}
+
+function packed(path: string, permissions: string, content: string) {
+  return { path, permissions, encoding: "gz+b64", content: gzipSync(content, { level: 9 }).toString("base64") };
+}
