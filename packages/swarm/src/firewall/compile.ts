@@ -6,7 +6,7 @@
  */
 import type { Family } from "./address";
 import { comment, drop, fromPeers, icmpOf, pass, rule, single, toPeers } from "./builders";
-import { anySource, type PortOpening, rangesOverlap } from "./entries";
+import { anySource, coversPorts, type PortOpening, rangesOverlap } from "./entries";
 import { PolicyError } from "./errors";
 import { appliesTo, dataPathPortOf, isDataPath, managementPort, type NodeFacts, swarmPorts } from "./node";
 import { type Opening, openingRules, openingsOn, setsOf, sourcesOf } from "./openings";
@@ -44,13 +44,18 @@ interface Plan {
   readonly published: readonly Opening[];
   readonly hostServices: readonly Opening[];
   readonly containerToHost: readonly Opening[];
-  /** Ports of the host that a range of published ports must not open with it. */
+  /** The published ports as far as they matter to the host itself: without SSH's and the swarm's own ports. */
+  readonly publishedOnHost: readonly Opening[];
+  /** Host ports inside a range of `publishedOnHost`, which must not open with it. */
   readonly reserved: readonly PortOpening[];
 }
 
 function planOf(policy: Policy, node: NodeFacts): Plan {
   const sshPort: PortOpening = { protocol: "tcp", port: policy.ssh.port, endPort: policy.ssh.port };
   const published = openingsOn(node, policy.publishedPorts, "p");
+  // SSH and the swarm decide alone who dials their ports on the host. (The data path has its own drop, further up.)
+  const own = [sshPort, ...swarmPorts(node)].filter((port) => !isDataPath(port, node));
+  const publishedOnHost = published.filter(({ entry }) => !own.some((port) => coversPorts(port, entry)));
   const patterns = [...dockerInterfaces, ...policy.trustedInterfaces];
   return {
     policy,
@@ -66,13 +71,8 @@ function planOf(policy: Policy, node: NodeFacts): Plan {
       entry: { ...opening, sources: anySource },
       setName: "",
     })),
-    reserved: [sshPort, ...swarmPorts(node)].filter(
-      (port) =>
-        overlapsAny(
-          port,
-          published.map(({ entry }) => entry),
-        ) && !isDataPath(port, node),
-    ),
+    publishedOnHost,
+    reserved: own.filter((port) => publishedOnHost.some(({ entry }) => overlapsAny(port, [entry]))),
   };
 }
 
@@ -135,9 +135,13 @@ function inputChain(plan: Plan, family: Family): Chain {
   if (plan.inSwarm) rules.push(...peerRules(plan, family));
   // Over IPv6, docker-proxy is what answers on IPv4-only bridges, and it is a process of the host. Over IPv4 Docker translates
   // addresses, so a published port is no business of INPUT's.
-  if (family === "inet6") rules.push(...reservedRules(plan));
+  if (family === "inet6") rules.push(...reservedRules(plan, []));
   rules.push(
-    ...openingRules(family, [], family === "inet6" ? [...plan.published, ...plan.hostServices] : plan.hostServices),
+    ...openingRules(
+      family,
+      [],
+      family === "inet6" ? [...plan.publishedOnHost, ...plan.hostServices] : plan.hostServices,
+    ),
   );
   rules.push(...lastDrop(plan, "hc-in"));
   return { name: "HC-IN", rules };
@@ -151,8 +155,8 @@ function containerChain(plan: Plan, family: Family): Chain {
   const named = plan.containerToHost;
   const rules = [
     ...openingRules(family, [], named),
-    ...reservedRules(plan),
-    ...openingRules(family, named, [...plan.published, ...plan.hostServices]),
+    ...reservedRules(plan, named),
+    ...openingRules(family, named, [...plan.publishedOnHost, ...plan.hostServices]),
     ...lastDrop(plan, "hc-ctr"),
   ];
   return { name: "HC-CTR", rules };
@@ -244,18 +248,13 @@ function peerRules({ node }: Plan, family: Family): readonly Rule[] {
     );
 }
 
-function reservedRules({ reserved }: Plan): readonly Rule[] {
-  return reserved.flatMap(({ protocol, port }) =>
-    protocol === "sctp"
-      ? []
-      : [
-          drop(
-            { protocol },
-            { kind: "ports", protocol, destination: single(port) },
-            comment("not among published ports"),
-          ),
-        ],
-  );
+/** What a range of published ports must not open; what `known` opened before is open. */
+function reservedRules({ reserved }: Plan, known: readonly Opening[]): readonly Rule[] {
+  return reserved
+    .filter((port) => !known.some(({ entry }) => coversPorts(entry, port)))
+    .map(({ protocol, port }) => {
+      return drop({ protocol }, { kind: "dialed", port: single(port) }, comment("not among published ports"));
+    });
 }
 
 function lastDrop({ policy }: Plan, prefix: string): readonly Rule[] {

@@ -1,0 +1,295 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compileCloudFirewall } from "./cloudFirewall";
+import { compileRuleset } from "./compile";
+import { exposureOf } from "./exposure";
+import type { NodeFacts } from "./node";
+import { parsePayload, renderPayload } from "./payload";
+import { normalizePolicy, type PolicyInput } from "./policy";
+import { policyEntries } from "./policyEntries";
+import { nodes, packets, peers, policies } from "./testing/arbitraries";
+import { type Bundle, evaluate, type Packet, readBundle } from "./testing/evaluator";
+import { isOpen } from "./testing/meaning";
+import { shadowedRules } from "./testing/shadow";
+
+const runs = { numRuns: 200 };
+
+function payloadOf(policy: PolicyInput, node: NodeFacts): string {
+  return renderPayload(compileRuleset(normalizePolicy(policy), node));
+}
+
+/** With DOCKER-USER emptied, or without the belt: either must be enough for whatever comes in from outside. */
+function without(bundle: Bundle, hook: string): Bundle {
+  return { ...bundle, hooks: bundle.hooks.filter((line) => line !== hook) };
+}
+
+describe("a payload", () => {
+  it("lets through exactly what its policy means", () => {
+    fc.assert(
+      fc.property(policies, nodes, fc.array(packets, { minLength: 40, maxLength: 60 }), (policy, node, sent) => {
+        const bundle = readBundle(payloadOf(policy, node), peers);
+        for (const packet of sent) {
+          const { open, by } = evaluate(bundle, packet);
+          if (open !== isOpen(policy, node, peers, packet))
+            throw new Error(`decided by ${by}: ${JSON.stringify(packet)}`);
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("holds with DOCKER-USER emptied, and without its belt", () => {
+    fc.assert(
+      fc.property(policies, nodes, fc.array(packets, { minLength: 40, maxLength: 60 }), (policy, node, sent) => {
+        const bundle = readBundle(payloadOf(policy, node), peers);
+        const beltOnly = without(bundle, "filter DOCKER-USER HC-FWD");
+        const chainOnly = without(bundle, "mangle FORWARD HC-BELT");
+        for (const packet of sent) {
+          const { open } = evaluate(bundle, packet);
+          expect(evaluate(chainOnly, packet).open).toBe(open);
+          // Only the chain in filter can answer with a reset; the belt leaves a container's stray packets to Docker's rules.
+          const strayFromContainer = packet.protocol === "tcp" && packet.state === "NEW" && !packet.syn;
+          if (!strayFromContainer) expect(evaluate(beltOnly, packet).open).toBe(open);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("is read back as the ruleset that it was written from", () => {
+    fc.assert(
+      fc.property(policies, nodes, (policy, node) => {
+        const ruleset = compileRuleset(normalizePolicy(policy), node);
+        const text = renderPayload(ruleset);
+        expect(parsePayload(text)).toEqual(ruleset);
+        expect(renderPayload(parsePayload(text))).toBe(text);
+      }),
+      runs,
+    );
+  });
+
+  it("has no rule that an earlier one makes useless", () => {
+    fc.assert(
+      fc.property(policies, nodes, (policy, node) => {
+        const ruleset = compileRuleset(normalizePolicy(policy), node);
+        const elements = new Map(ruleset.sets.map((set) => [set.name, set.elements] as const));
+        expect(shadowedRules(readBundle(renderPayload(ruleset), peers), elements)).toEqual([]);
+      }),
+      runs,
+    );
+  });
+
+  it("makes exactly the sets that its rules refer to", () => {
+    fc.assert(
+      fc.property(policies, nodes, (policy, node) => {
+        const text = payloadOf(policy, node);
+        const named = [...text.matchAll(/--match-set (\S+)/g)]
+          .map(([, name]) => name)
+          .filter((name) => !name?.startsWith("hc-peers"));
+        const made = [...text.matchAll(/^create (\S+)/gm)].map(([, name]) => name);
+        expect(made).toEqual([...new Set(made)]);
+        expect(new Set(made)).toEqual(new Set(named));
+      }),
+      runs,
+    );
+  });
+
+  it("never changes with the order or repetition of the policy's lists", () => {
+    const shuffled = policies.chain((policy) => {
+      const shuffle = <T>(list: readonly T[] | undefined): fc.Arbitrary<readonly T[] | undefined> => {
+        if (list === undefined) return fc.constant(undefined);
+        return fc.shuffledSubarray([...list, ...list.slice(0, 1)], {
+          minLength: list.length + Math.min(1, list.length),
+        });
+      };
+      return fc
+        .record({
+          publishedPorts: shuffle(policy.publishedPorts),
+          hostServices: shuffle(policy.hostServices),
+          trustedInterfaces: shuffle(policy.trustedInterfaces),
+          containerToHost: shuffle(policy.containerToHost),
+        })
+        .map((lists) => ({ policy, other: { ...policy, ...lists } }));
+    });
+    fc.assert(
+      fc.property(shuffled, nodes, ({ policy, other }, node) => {
+        expect(normalizePolicy(other)).toEqual(normalizePolicy(policy));
+        expect(payloadOf(other, node)).toBe(payloadOf(policy, node));
+      }),
+      runs,
+    );
+  });
+
+  it("only gains lines when a port is opened that nothing else covers", () => {
+    fc.assert(
+      fc.property(policies, nodes, (policy, node) => {
+        const added = { port: 8443, protocol: "tcp" as const };
+        const published = policy.publishedPorts ?? [{ port: 80 }, { port: 443 }];
+        const around = [...published, ...(policy.hostServices ?? []), ...(policy.containerToHost ?? [])];
+        fc.pre(around.every(({ port, endPort = port }) => port > 8443 || endPort < 8443));
+        const before = payloadOf({ ...policy, publishedPorts: published }, node).split("\n");
+        const after = payloadOf({ ...policy, publishedPorts: [...published, added] }, node).split("\n");
+        const rest = [...after];
+        // Taking the new lines out leaves the old text: the diff is made of additions alone.
+        for (const line of before) {
+          while (rest[0] !== line) {
+            expect(rest[0]).toContain("8443");
+            rest.shift();
+          }
+          rest.shift();
+        }
+        expect(rest).toEqual([]);
+        expect(after.length).toBeGreaterThan(before.length);
+        const entries = (ports: typeof published): string[] =>
+          Object.entries(policyEntries(normalizePolicy({ ...policy, publishedPorts: ports }))).map((entry) =>
+            entry.join(" "),
+          );
+        const known = new Set(entries(published));
+        expect(entries([...published, added]).filter((entry) => !known.has(entry))).toEqual(["tcp/8443 from anywhere"]);
+      }),
+      runs,
+    );
+  });
+});
+
+describe("a policy", () => {
+  it("normalizes once and for all", () => {
+    fc.assert(
+      fc.property(policies, (policy) => {
+        const normalized = normalizePolicy(policy);
+        expect(normalizePolicy(normalized)).toEqual(normalized);
+      }),
+      runs,
+    );
+  });
+
+  it("that opens nothing exposes nothing but SSH, to TCP, UDP and SCTP, in both families", () => {
+    const nothing: PolicyInput = { publishedPorts: [], hostServices: [], icmp: { echo: false } };
+    fc.assert(
+      fc.property(nodes, fc.array(packets, { minLength: 60, maxLength: 80 }), (node, sent) => {
+        const bundle = readBundle(payloadOf(nothing, node), []);
+        const fromOutside = sent.filter(({ inInterface, state, protocol }) => {
+          return (
+            ["eth0", "enp7s0"].includes(inInterface) &&
+            state === "NEW" &&
+            ["tcp", "udp", "sctp", "esp"].includes(protocol)
+          );
+        });
+        for (const packet of fromOutside.filter(({ path }) => path !== "output")) {
+          const ssh = packet.path === "input" && packet.protocol === "tcp" && packet.destinationPort === 22;
+          const dhcp =
+            packet.protocol === "udp" &&
+            [67, 547].includes(packet.sourcePort) &&
+            [68, 546].includes(packet.destinationPort);
+          if (evaluate(bundle, packet).open)
+            expect({ packet, expected: ssh || dhcp }).toMatchObject({ expected: true });
+        }
+        expect(exposureOf(normalizePolicy(nothing), [node]).map(({ protocol, port }) => `${protocol}/${port}`)).toEqual(
+          ["tcp/22", "tcp/22"],
+        );
+      }),
+      runs,
+    );
+  });
+
+  it("exposes what its payload lets in, and nothing else", () => {
+    const dialed = packets.map((packet): Packet => {
+      const direct =
+        packet.path === "input"
+          ? { destinationPort: packet.dialedPort, destination: packet.dialedAddress, translated: false }
+          : { translated: true };
+      return {
+        ...packet,
+        ...direct,
+        inInterface: "eth0",
+        state: "NEW",
+        direction: "ORIGINAL",
+        syn: true,
+        wrongWay: false,
+        overRate: false,
+      };
+    });
+    fc.assert(
+      fc.property(policies, nodes, fc.array(dialed, { minLength: 60, maxLength: 80 }), (policy, node, sent) => {
+        const bundle = readBundle(payloadOf(policy, node), []);
+        const rows = exposureOf(normalizePolicy(policy), [node]).map(({ protocol, port, source }) => ({
+          protocol,
+          port: port.replace("-", ":"),
+          source,
+        }));
+        for (const packet of sent.filter(
+          ({ path, protocol }) => path !== "output" && ["tcp", "udp", "sctp"].includes(protocol),
+        )) {
+          if (
+            [packet.source, packet.dialedAddress].some((address) => /^(127|169\.254)\./.test(address)) ||
+            [68, 546].includes(packet.dialedPort)
+          )
+            continue;
+          if (/^(127|169\.254)\./.test(packet.destination) || [2377, 7946, 4789, 5789].includes(packet.dialedPort))
+            continue;
+          const onHost = evaluate(bundle, {
+            ...packet,
+            path: "input",
+            translated: false,
+            destination: packet.dialedAddress,
+            destinationPort: packet.dialedPort,
+          }).open;
+          const forwarded = evaluate(bundle, { ...packet, path: "forward", translated: true }).open;
+          const exposed = rows.some((row) => evaluateRow(row, packet));
+          expect({ packet, open: onHost || forwarded }).toEqual({ packet, open: exposed });
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("gives a cloud firewall whose rules are among its exposure, within the limits, or says what it cannot", () => {
+    fc.assert(
+      fc.property(policies, (policy) => {
+        const normalized = normalizePolicy(policy);
+        const { rules, gaps } = compileCloudFirewall(normalized);
+        expect(rules.length).toBeLessThanOrEqual(50);
+        const said = new Set(
+          rules.flatMap(({ protocol, port, sourceIps }) => sourceIps.map((source) => `${protocol}/${port} ${source}`)),
+        );
+        const everywhere = [...normalized.publishedPorts, ...normalized.hostServices];
+        expect(gaps.length > 0).toBe(everywhere.some(({ protocol }) => protocol === "sctp"));
+        // Merging may join ranges, so look up each end: what is open on some node is let through by some rule.
+        for (const { protocol, port, sources } of everywhere.filter((entry) => entry.protocol !== "sctp")) {
+          for (const source of sources) expect([...said].some((text) => lets(text, protocol, port, source))).toBe(true);
+        }
+      }),
+      runs,
+    );
+  });
+});
+
+function evaluateRow(row: { protocol: string; port: string; source: string }, packet: Packet): boolean {
+  const [first = 0, last = first] = row.port.split(":").map(Number);
+  if (row.protocol !== packet.protocol || packet.dialedPort < first || packet.dialedPort > last) return false;
+  const line = `-A X -s ${row.source.includes("/") ? row.source : `${row.source}/32`} -j DROP`;
+  const probe: Bundle = {
+    hooks: ["filter INPUT X"],
+    sets: new Map(),
+    chains: new Map([[`${packet.family} filter X`, [line]]]),
+  };
+  return (
+    row.source.includes(":") === (packet.family === "inet6") && !evaluate(probe, { ...packet, path: "input" }).open
+  );
+}
+
+function lets(text: string, protocol: string, port: number, source: string): boolean {
+  const [, ruleProtocol, first, last = first, network = ""] = /^(\w+)\/(\d+)(?:-(\d+))? (\S+)$/.exec(text) ?? [];
+  if (ruleProtocol !== protocol || Number(first) > port || Number(last) < port) return false;
+  const [address = "", prefix = ""] = network.split("/");
+  const [inner = "", innerPrefix = ""] = source.split("/");
+  if (address.includes(":") !== inner.includes(":") || Number(prefix) > Number(innerPrefix)) return false;
+  const line = `-A X -s ${network} -j DROP`;
+  const family = address.includes(":") ? "inet6" : "inet";
+  const bundle: Bundle = {
+    hooks: ["filter INPUT X"],
+    sets: new Map(),
+    chains: new Map([[`${family} filter X`, [line]]]),
+  };
+  return !evaluate(bundle, { family, path: "input", source: inner } as Packet).open;
+}

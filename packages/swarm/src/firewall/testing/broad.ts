@@ -1,0 +1,24 @@
+import type { NodeFacts } from "../node";
+import type { PolicyInput } from "../policy";
+
+/** A policy in which every kind of rule appears, on `broadNode`. */
+export const broad: PolicyInput = {
+  publishedPorts: [
+    { port: 80 },
+    { port: 443, sources: ["192.0.2.0/24", "203.0.113.9", "2001:db8:1::/48", "fd00::/8"] },
+    { port: 7000, endPort: 8200, protocol: "tcp" },
+    { port: 2222, endPort: 2377, sources: ["192.0.2.7", "2001:db8::/32"] },
+    { port: 53, protocol: "udp", sources: ["10.0.0.0/8"] },
+    { port: 5789, protocol: "sctp" },
+  ],
+  hostServices: [
+    { port: 9100, sources: ["10.0.0.0/24", "192.0.2.8", "fd00::/8"] },
+    { port: 53, protocol: "udp" },
+  ],
+  ssh: { sources: ["192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"], rateLimit: { perMinute: 10 } },
+  trustedInterfaces: ["appnet0"],
+  containerToHost: [{ port: 8000, protocol: "sctp" }],
+  logDrops: { enabled: true },
+};
+
+export const broadNode: NodeFacts = { name: "web-1", pool: "web", role: "manager", cgroupPath: "docker.slice" };

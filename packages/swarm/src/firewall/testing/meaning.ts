@@ -1,0 +1,138 @@
+/**
+ * What a policy means, said directly: the oracle that rendered payloads are held against in tests. It reads the policy as the
+ * user wrote it and shares no code with the compiler.
+ */
+import type { NodeFacts } from "../node";
+import type { PolicyInput, PortEntryInput } from "../policy";
+import { contains, type NetworkList, networkList, type Packet } from "./evaluator";
+
+const everybody = ["0.0.0.0/0", "::/0"];
+const linkLocal = ["fe80::/10"];
+const loopback = ["127.0.0.0/8"];
+const lists = new WeakMap<readonly string[], NetworkList>();
+
+function isAmong(networks: readonly string[], address: string): boolean {
+  const list = lists.get(networks) ?? networkList(networks);
+  lists.set(networks, list);
+  return contains(list, address);
+}
+
+/** Whether the packet gets through, by the policy. */
+export function isOpen(policy: PolicyInput, node: NodeFacts, peers: readonly string[], packet: Packet): boolean {
+  const swarm = node.role !== "standalone";
+  const fromPeer = swarm && isAmong(peers, packet.source);
+  if (packet.path === "output") return !isHostNetworkMetadata(policy, node, packet);
+  if (isLoopbackOnWire(packet) || (fromPeer && packet.wrongWay)) return false;
+  return packet.path === "input" ? intoHost(policy, node, fromPeer, packet) : throughHost(policy, node, peers, packet);
+}
+
+function intoHost(policy: PolicyInput, node: NodeFacts, fromPeer: boolean, packet: Packet): boolean {
+  const { protocol, destinationPort: port } = packet;
+  const swarm = node.role !== "standalone";
+  if (packet.inInterface === "lo") return true;
+  if (swarm && protocol === "udp" && port === dataPath(node)) return fromPeer;
+  if (protocol === "esp" && fromPeer) return true;
+  if (isKnown(packet)) return true;
+  if (packet.state === "INVALID") return false;
+  if (isWantedIcmp(policy, packet)) return true;
+
+  const published =
+    isFirst(packet) && !isReserved(policy, node, packet) && opens(policy.publishedPorts ?? defaultPorts, node, packet);
+  const service = isFirst(packet) && opens(policy.hostServices ?? [], node, packet);
+  if (isContainerSide(policy, packet)) {
+    const named = (policy.containerToHost ?? []).map((entry) => ({ ...entry, sources: everybody }));
+    return (isFirst(packet) && opens(named, node, packet)) || published || service;
+  }
+  const ssh = policy.ssh ?? {};
+  if (protocol === "tcp" && port === (ssh.port ?? 22) && isAmong(ssh.sources ?? everybody, packet.source))
+    if (ssh.rateLimit === undefined || !packet.overRate) return true;
+  if (isDhcpReply(packet)) return true;
+  if (fromPeer && protocol === "tcp" && port === 2377 && node.role === "manager") return true;
+  if (fromPeer && (protocol === "tcp" || protocol === "udp") && port === 7946) return true;
+  return service || (packet.family === "inet6" && published);
+}
+
+function throughHost(policy: PolicyInput, node: NodeFacts, peers: readonly string[], packet: Packet): boolean {
+  const { protocol, destinationPort: port } = packet;
+  if (packet.destination === "169.254.169.254" && policy.metadataAccess !== true) return false;
+  const ofSwarm =
+    (protocol === "tcp" && (port === 2377 || port === 7946)) ||
+    (protocol === "udp" && (port === 7946 || port === dataPath(node)));
+  if (node.role !== "standalone" && ofSwarm && isAmong(peers, packet.destination)) return false;
+  if (isKnown(packet)) return true;
+  if (protocol === "tcp" && packet.state === "NEW" && !packet.syn) return false;
+  if (isContainerSide(policy, packet)) return true;
+  return packet.translated && isFirst(packet) && opens(policy.publishedPorts ?? defaultPorts, node, packet);
+}
+
+const defaultPorts: readonly PortEntryInput[] = [{ port: 80 }, { port: 443 }];
+
+function opens(entries: readonly PortEntryInput[], node: NodeFacts, packet: Packet): boolean {
+  return entries.some((entry) => {
+    const here =
+      (entry.pools === undefined && entry.nodes === undefined) ||
+      entry.pools?.includes(node.pool) ||
+      entry.nodes?.includes(node.name);
+    const inPorts = entry.port <= packet.dialedPort && packet.dialedPort <= (entry.endPort ?? entry.port);
+    return (
+      here &&
+      (entry.protocol ?? "tcp") === packet.protocol &&
+      inPorts &&
+      isAmong(entry.sources ?? everybody, packet.source)
+    );
+  });
+}
+
+/** Host ports whose openness no published range decides. */
+function isReserved(policy: PolicyInput, node: NodeFacts, { protocol, dialedPort }: Packet): boolean {
+  if (protocol === "tcp" && dialedPort === (policy.ssh?.port ?? 22)) return true;
+  if (node.role === "standalone") return false;
+  return (
+    (protocol === "tcp" && (dialedPort === 2377 || dialedPort === 7946)) || (protocol === "udp" && dialedPort === 7946)
+  );
+}
+
+function isContainerSide(policy: PolicyInput, { inInterface }: Packet): boolean {
+  const names = ["docker0", "docker_gwbridge", "br-+", ...(policy.trustedInterfaces ?? [])];
+  return names.some((name) => (name.endsWith("+") ? inInterface.startsWith(name.slice(0, -1)) : inInterface === name));
+}
+
+function isFirst({ state, direction }: Packet): boolean {
+  return state === "NEW" && direction === "ORIGINAL";
+}
+
+function isKnown({ family, protocol, state }: Packet): boolean {
+  return state === "ESTABLISHED" || (state === "RELATED" && protocol === (family === "inet" ? "icmp" : "ipv6-icmp"));
+}
+
+function isWantedIcmp(policy: PolicyInput, { family, protocol, icmpType, source }: Packet): boolean {
+  const echo = policy.icmp?.echo ?? true;
+  if (family === "inet") return protocol === "icmp" && icmpType === 8 && echo;
+  if (protocol !== "ipv6-icmp") return false;
+  const local = isAmong(linkLocal, source);
+  return (
+    [133, 134, 135, 136].includes(icmpType) ||
+    (local && [130, 131, 132, 143].includes(icmpType)) ||
+    (icmpType === 128 && echo)
+  );
+}
+
+function isDhcpReply({ family, protocol, source, sourcePort, destinationPort }: Packet): boolean {
+  if (protocol !== "udp") return false;
+  if (family === "inet") return sourcePort === 67 && destinationPort === 68;
+  return sourcePort === 547 && destinationPort === 546 && isAmong(linkLocal, source);
+}
+
+function isLoopbackOnWire({ family, inInterface, source, dialedAddress }: Packet): boolean {
+  return family === "inet" && inInterface !== "lo" && (isAmong(loopback, source) || isAmong(loopback, dialedAddress));
+}
+
+function isHostNetworkMetadata(policy: PolicyInput, { cgroupPath }: NodeFacts, packet: Packet): boolean {
+  if (policy.metadataAccess === true || cgroupPath === undefined || packet.destination !== "169.254.169.254")
+    return false;
+  return packet.cgroup === cgroupPath || packet.cgroup.startsWith(`${cgroupPath}/`);
+}
+
+function dataPath({ swarm }: NodeFacts): number {
+  return swarm?.dataPathPort ?? 4789;
+}
