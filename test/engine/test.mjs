@@ -32,7 +32,6 @@ const node = process.execPath;
 const standIn = { cwd: join(engineDir, "command-stand-in"), env: goEnvironment };
 const failed = [
   ...unformatted().map((file) => `gofmt ${file}`),
-  ...run("hcloud-provider: go vet", "go", ["vet", "./..."], { ...standIn, cwd: join(engineDir, "hcloud-provider") }),
   ...run("command-stand-in: go vet", "go", ["vet", "./..."], standIn),
   ...run("command-stand-in: go test", "go", ["test", "-count=1", "-timeout=120s", "./internal/..."], standIn),
   ...run("ensure: unit tests", node, ["--test", ...unitTests()]),
