@@ -161,15 +161,53 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     expect(agent(["check"]).stderr).toBe("");
   });
 
-  it("boots with SSH open and everything else shut when its payload is broken", () => {
+  it("boots with SSH open and everything else shut when its payload is broken and nothing is in force", () => {
     agent(["apply"], payloadOf([80]));
+    mkdirSync(join(home, "root/etc/ssh/sshd_config.d"), { recursive: true });
+    writeFileSync(join(home, "root/etc/ssh/sshd_config"), "#Port 9\nPort 2222\n");
     writeFileSync(join(home, "root/etc/hcloud-iptables/payload"), "garbage\n");
+    spawnSync("ip", ["netns", "del", name]);
+    execFileSync("ip", ["netns", "add", name]);
     const run = agent(["boot"]);
     expect(run.status).toBe(0);
     expect(run.stderr).toContain("NO VALID PAYLOAD");
-    expect(chain("HC-IN")).toContain("--dport 22 -j RETURN");
+    expect(chain("HC-IN")).toContain("--dport 2222 -j RETURN");
+    expect(chain("HC-IN")).not.toContain("--dport 22 ");
     expect(chain("HC-IN").trim().endsWith("-j DROP")).toBe(true);
     expect(chain("HC-FWD")).not.toContain("--ctorigdstport");
+  });
+
+  it("a payload that breaks under a running host leaves the rules in force", () => {
+    agent(["apply"], payloadOf([80]));
+    const before = rules();
+    writeFileSync(join(home, "root/etc/hcloud-iptables/payload"), "garbage\n");
+    expect(agent(["boot"]).status).toBe(4);
+    expect(rules()).toBe(before);
+    expect(checks().failed).toEqual(["payload-present"]);
+  });
+
+  it("the first payload of a host that had none goes back to none", () => {
+    inside("iptables-nft", ["-A", "INPUT", "-p", "tcp", "--dport", "9", "-j", "DROP"]);
+    const payload = payloadOf([80]);
+    expect(agent(["apply"], payload.replace("-A HC-IN -j DROP", "-A HC-IN -j NOPE")).status).toBe(4);
+    expect(rules()).not.toContain("HC-");
+    expect(agent(["apply", "--probation", "60"], payload).status).toBe(0);
+    expect(agent(["rollback"]).status).toBe(0);
+    expect(rules()).not.toContain("HC-");
+    expect(chain("INPUT")).toContain("--dport 9 -j DROP");
+    expect(agent(["confirm", digestOf(payload)]).status).toBe(4);
+  });
+
+  it("a late timer does not take back what was confirmed or replaced", () => {
+    const [first, second] = [payloadOf([81]), payloadOf([82])];
+    agent(["apply"], payloadOf([80]));
+    agent(["apply", "--probation", "60"], first);
+    agent(["apply", "--probation", "60"], second);
+    expect(agent(["rollback", "--unconfirmed", digestOf(first)]).stderr).toContain("nothing to roll back");
+    expect(checks().digest).toBe(digestOf(second));
+    // Both were never confirmed: the way back leads to the one before them.
+    expect(agent(["rollback", "--unconfirmed", digestOf(second)]).status).toBe(0);
+    expect(checks()).toMatchObject({ passed: true, digest: digestOf(payloadOf([80])) });
   });
 
   it("goes away without a trace but for Docker's own chain and what others put there", () => {

@@ -1,10 +1,13 @@
 #!/bin/sh
 # hcloud-swarm host agent: the packet filter of this host, and the proof that it is in force.
 # One file, put together from parts, so that a boot never meets half of it.
+# The parts share their variables.
+# shellcheck disable=SC2034
 set -eu
 LC_ALL=C
 export LC_ALL
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The same order in which dockerd looks for iptables. HC_PATH puts stand-ins in front, in tests.
+PATH=${HC_PATH:+$HC_PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
 # Every path hangs below HC_ROOT, which is empty but in tests.
@@ -50,14 +53,6 @@ tool() {
     4) echo "iptables$2" ;;
     6) echo "ip6tables$2" ;;
   esac
-}
-
-# live FAMILY TABLE [CHAIN]: the rules as they are now.
-live() {
-  live_tool=$(tool "$1" '')
-  live_table=$2
-  shift 2
-  "$live_tool" -w 30 -t "$live_table" -S "$@" 2>/dev/null || :
 }
 
 digest_of() { sha256sum "$1" | cut -d ' ' -f 1; }

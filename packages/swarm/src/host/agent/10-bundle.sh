@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Taking a bundle apart. Untrusted until it has passed: a malformed one changes nothing.
 
 # split_bundle FILE DIRECTORY: writes `payload`, `hooks`, `sets`, `4`, `6` and `peers`, those that the bundle has.
@@ -42,7 +43,7 @@ check_hooks() {
   ! grep -Evq '^(raw|mangle|filter) [A-Z-]+ (HC-[A-Z]+|DOCKER-USER)$' "$1" || die 3 'malformed hook in the bundle'
 }
 check_sets() {
-  ! grep -Evq '^(create hc-[a-z0-9-]{1,24} hash:net family inet6? hashsize [0-9]+ maxelem [0-9]+|add hc-[a-z0-9-]{1,24} [0-9a-fA-F.:/]+)$' "$1" ||
+  ! grep -Evq '^(create hc-[a-z0-9-]{1,28} hash:net family inet6? hashsize [0-9]+ maxelem [0-9]+|add hc-[a-z0-9-]{1,28} [0-9a-fA-F.:/]+)$' "$1" ||
     die 3 'malformed set in the bundle'
   ! grep -Eq '^(create|add) hc-peers[46] ' "$1" || die 3 'the sets of peers are not part of the rules'
 }
@@ -51,13 +52,4 @@ check_rules() {
 }
 check_peers() {
   ! grep -Evq '^[0-9a-fA-F.:]+$' "$1" || die 3 'malformed peer in the bundle'
-}
-
-# chains_of DIRECTORY FAMILY TABLE: names of the payload's chains there.
-chains_of() {
-  awk -v table="*$3" '/^\*/ { here = ($0 == table) } here && /^:/ { print substr($1, 2) }' "$1/$2"
-}
-# rules_of DIRECTORY FAMILY TABLE CHAIN
-rules_of() {
-  awk -v table="*$3" -v chain="$4" '/^\*/ { here = ($0 == table) } here && $1 == "-A" && $2 == chain' "$1/$2"
 }

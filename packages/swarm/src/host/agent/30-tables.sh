@@ -1,94 +1,190 @@
+# shellcheck shell=sh
 # Chains and the jumps to them, written as input for iptables-restore --noflush: a table commits as a whole or not at all.
 
-# hook_edits FAMILY TABLE CHAIN TARGET: what makes the jump the chain's first rule, and its only one; nothing when it is.
-hook_edits() {
-  live "$1" "$2" "$3" >"$WORK/chain"
-  count=$(grep -Fxc -- "-A $3 -j $4" "$WORK/chain" || :)
-  first=$(grep -m 1 -- '^-A' "$WORK/chain" || :)
-  if [ "$count" = 1 ] && [ "$first" = "-A $3 -j $4" ]; then return 0; fi
-  while [ "$count" -gt 0 ]; do
-    echo "-D $3 -j $4"
-    count=$((count - 1))
-  done
-  echo "-I $3 1 -j $4"
+# snapshot FAMILY: all live rules, asked for once; `forget_live` after each change.
+snapshot() {
+  [ ! -e "$WORK/live.$1" ] || return 0
+  "$(tool "$1" -save)" >"$WORK/live.new" 2>/dev/null || : >"$WORK/live.new"
+  mv "$WORK/live.new" "$WORK/live.$1"
 }
+forget_live() { rm -f "$WORK/live.4" "$WORK/live.6"; }
 
-# stale_hooks FAMILY TABLE DIRECTORY: takes out jumps to chains of ours that the payload no longer hooks there.
-stale_hooks() {
-  live "$1" "$2" | grep -E -- '^-A [A-Z-]+ -j HC-[A-Z]+$' | while read -r _ chain _ target; do
-    case $chain in HC-*) continue ;; esac
-    grep -Fxq "$2 $chain $target" "$3/hooks" || echo "-D $chain -j $target"
-  done
-}
+# hooks_file DIRECTORY FAMILY: the jumps; those of a saved state differ by family.
+hooks_file() { if [ -e "$1/hooks.$2" ]; then echo "$1/hooks.$2"; else echo "$1/hooks"; fi; }
 
-# table_text FAMILY TABLE DIRECTORY: the whole transaction of one table.
-table_text() {
-  echo "*$2"
-  # Docker makes DOCKER-USER itself, but not before our rules have to be in, and for IPv6 not in every version.
-  if [ "$2" = filter ] && ! live "$1" filter DOCKER-USER | grep -q .; then echo ':DOCKER-USER - [0:0]'; fi
-  awk -v table="*$2" '
-    /^\*/ { here = ($0 == table); next }
-    /^COMMIT$/ { here = 0 }
-    here
-  ' "$3/$1"
-  stale_hooks "$1" "$2" "$3"
-  grep "^$2 " "$3/hooks" | while read -r _ chain target; do hook_edits "$1" "$2" "$chain" "$target"; done
-  # A chain that the payload no longer has goes last, when nothing names it.
-  live "$1" "$2" | sed -n 's/^-N \(HC-[A-Z]*\)$/\1/p' | while read -r chain; do
-    if ! chains_of "$3" "$1" "$2" | grep -Fxq "$chain"; then
-      echo ":$chain - [0:0]"
-      echo "$chain" >>"$WORK/gone.$1.$2"
-    fi
-  done
-  if [ -e "$WORK/gone.$1.$2" ]; then sed 's/^/-X /' "$WORK/gone.$1.$2"; fi
-  echo COMMIT
-}
-
-# family_text FAMILY DIRECTORY
+# family_text FAMILY DIRECTORY: one transaction a table. Our chains are replaced; each jump becomes the first rule of its chain
+# and its only one, and stays untouched where it is; chains of ours that the payload no longer has leave, and the jumps to them.
 family_text() {
-  rm -f "$WORK"/gone.*
-  for table in $TABLES; do table_text "$1" "$table" "$2"; done
+  snapshot "$1"
+  awk -v tables="$TABLES" '
+    function jump_to_ours(key) {
+      return ($(NF - 1) == "-j" || $(NF - 1) == "-g") && $NF ~ /^HC-/ || key in hook && $0 == "-A " $2 " -j " hook[key]
+    }
+    src == "hooks" { hook[$1 " " $2] = $3; hooked[$1] = hooked[$1] " " $2; next }
+    /^\*/ { table = substr($0, 2); next }
+    src == "must" && /^:/ { mine[table, substr($1, 2)] = 1; body[table] = body[table] $0 "\n"; next }
+    src == "must" && $1 == "-A" { body[table] = body[table] $0 "\n"; next }
+    src == "must" { next }
+    /^:/ {
+      name = substr($1, 2)
+      there[table, name] = 1
+      if (name ~ /^HC-/ && !((table, name) in mine)) gone[table] = gone[table] " " name
+      next
+    }
+    $1 == "-A" && $2 !~ /^HC-/ {
+      key = table " " $2
+      if (!(key in first)) first[key] = $0
+      if (!jump_to_ours(key)) next
+      if (!(key in jumps)) { chains[table] = chains[table] " " $2 }
+      jumps[key]++
+      deletes[key] = deletes[key] "-D" substr($0, 3) "\n"
+    }
+    END {
+      count = split(tables, order, " ")
+      for (i = 1; i <= count; i++) {
+        table = order[i]
+        text = ""
+        # Docker makes DOCKER-USER itself, but not before our rules have to be in, and for IPv6 not in every version. With -N the
+        # transaction fails, rather than flush the chain, when Docker makes it at this very moment.
+        if (table == "filter" && hooked[table] ~ /DOCKER-USER/ && !((table, "DOCKER-USER") in there)) text = text "-N DOCKER-USER\n"
+        text = text body[table]
+        goners = split(gone[table], leaving, " ")
+        for (k = 1; k <= goners; k++) text = text "-F " leaving[k] "\n"
+        edited = split(chains[table] " " hooked[table], where, " ")
+        for (k = 1; k <= edited; k++) {
+          key = table " " where[k]
+          if (key in done) continue
+          done[key] = 1
+          jump = key in hook ? "-A " where[k] " -j " hook[key] : ""
+          if (jump != "" && jumps[key] == 1 && first[key] == jump) continue
+          text = text deletes[key]
+          if (jump != "") text = text "-I " where[k] " 1 -j " hook[key] "\n"
+        }
+        for (k = 1; k <= goners; k++) text = text "-X " leaving[k] "\n"
+        if (text != "") printf "*%s\n%sCOMMIT\n", table, text
+      }
+    }
+  ' src=hooks "$(hooks_file "$2" "$1")" src=must "$2/$1" src=is "$WORK/live.$1"
 }
 
-# load_rules DIRECTORY: tests everything first, then commits. Each packet must pass both the belt in mangle and filter, each
-# either old or new, so no prefix of the commits lets in what neither the old nor the new policy does.
+# save_live DIRECTORY: our chains, jumps and sets as they are now, in the form of a payload, for the way back.
+save_live() {
+  mkdir -p "$1"
+  for family in 4 6; do
+    snapshot "$family"
+    awk -v hooks="$1/hooks.$family" '
+      /^\*/ { table = $0; opened = 0; next }
+      /^:HC-/ { if (!opened) print table; opened = 1; print $1, "- [0:0]"; next }
+      $1 == "-A" && $2 ~ /^HC-/ { rules[table] = rules[table] $0 "\n"; next }
+      $1 == "-A" && NF == 4 && $3 == "-j" && ($4 ~ /^HC-/ || $2 == "FORWARD" && $4 == "DOCKER-USER") {
+        if (!seen[table, $2]++) print substr(table, 2), $2, $4 >hooks
+      }
+      /^COMMIT$/ && opened { printf "%sCOMMIT\n", rules[table] }
+    ' "$WORK/live.$family" >"$1/$family"
+    [ -e "$1/hooks.$family" ] || : >"$1/hooks.$family"
+  done
+  ipset save | awk '$2 ~ /^hc-/ && $2 !~ /^hc-peers[46]$/ { sub(/ bucketsize .*/, ""); print }' >"$1/sets"
+}
+
+# load_rules DIRECTORY: tests everything first, then commits. Status 3: refused, nothing changed; 4: failed half-way, the
+# caller puts back what was. Each packet must pass both the belt in mangle and filter, each either old or new, so no prefix of
+# the commits lets in what neither the old nor the new policy does.
 load_rules() {
-  ensure_sets "$1" || return 4
+  ensure_sets "$1" || return 3
+  test_rules "$1" || {
+    # Docker may have changed its chains in between: once more, from what is there now.
+    forget_live
+    test_rules "$1" || {
+      say "$(cat "$WORK/refused")"
+      return 3
+    }
+  }
+  load_sets "$1" || return 4
+  for family in 4 6; do
+    commit "$1" "$family" || {
+      forget_live
+      family_text "$family" "$1" >"$WORK/load.$family"
+      commit "$1" "$family" || {
+        forget_live
+        return 4
+      }
+    }
+  done
+  forget_live
+  drop_unused_sets "$1"
+}
+test_rules() {
   for family in 4 6; do
     family_text "$family" "$1" >"$WORK/load.$family"
     "$(tool "$family" -restore)" -w 30 --noflush --test <"$WORK/load.$family" >"$WORK/test.$family" 2>&1 || {
-      say "the rules for IPv$family are refused: $(head -n 3 "$WORK/test.$family")"
-      return 3
+      echo "the rules for IPv$family are refused: $(head -n 3 "$WORK/test.$family")" >"$WORK/refused"
+      return 1
     }
   done
-  load_sets "$1" || return 4
-  for family in 4 6; do
-    "$(tool "$family" -restore)" -w 30 --noflush <"$WORK/load.$family" || return 4
+}
+commit() { "$(tool "$2" -restore)" -w 30 --noflush <"$WORK/load.$2"; }
+
+# compare_rules DIRECTORY FAMILY: `NAME<tab>EXPECTED<tab>FOUND` for each chain and each jump of the payload.
+compare_rules() {
+  snapshot "$2"
+  awk -v family="$2" '
+    src == "hooks" { hook[++hooks] = $0; next }
+    /^\*/ { table = substr($0, 2); next }
+    src == "must" && /^:/ { chain[++chains] = table " " substr($1, 2); next }
+    $1 == "-A" {
+      key = table " " $2
+      rule[src, key, ++n[src, key]] = $0
+      if (src == "is") times[table, $0]++
+    }
+    END {
+      for (i = 1; i <= chains; i++) {
+        key = chain[i]
+        split(key, part, " ")
+        must = n["must", key] + 0
+        is = n["is", key] + 0
+        for (k = 1; k <= must || k <= is; k++) if (rule["must", key, k] != rule["is", key, k]) break
+        if (k > must && k > is) expected = found = must " rules as in the payload"
+        else {
+          expected = must " rules; rule " k ": " (k > must ? "none" : rule["must", key, k])
+          found = is " rules; rule " k ": " (k > is ? "none" : rule["is", key, k])
+        }
+        printf "chain-%s\t%s\t%s\n", tolower(part[1] "-" part[2] "-v" family), expected, found
+      }
+      for (i = 1; i <= hooks; i++) {
+        split(hook[i], part, " ")
+        jump = "-A " part[2] " -j " part[3]
+        first = rule["is", part[1] " " part[2], 1]
+        printf "jump-%s\t1 time; first: %s\t%d time; first: %s\n", \
+          tolower(part[1] "-" part[2] "-" part[3] "-v" family), jump, times[part[1], jump], (first == "" ? "nothing" : first)
+      }
+    }
+  ' src=hooks "$1/hooks" src=must "$1/$2" src=is "$WORK/live.$2"
+}
+
+# compare_sets DIRECTORY: likewise for each set.
+compare_sets() {
+  awk '$1 == "create" { print $2 }' "$1/sets" | while read -r name; do
+    elements_of "$1" "$name" | sort >"$WORK/must"
+    set_elements "$name" >"$WORK/is"
+    printf 'set-%s\t%s\t%s\n' "$name" "$(summary "$WORK/must" "$WORK/must")" "$(summary "$WORK/is" "$WORK/must")"
   done
-  drop_unused_sets "$1"
+}
+
+# summary FILE MUST: equal files give equal text; for others, the count and the first lines that differ.
+summary() {
+  if cmp -s "$1" "$2"; then
+    echo "$(grep -c '' "$2" || :) lines as in the payload"
+  else
+    echo "$(grep -c '' "$1" || :) lines; differing: $(diff "$2" "$1" | grep '^[<>]' | head -n 3 | tr '\n' ';')"
+  fi
 }
 
 # differences DIRECTORY: one line for each way in which the live rules differ from the payload's; nothing when they agree.
 differences() {
-  for family in 4 6; do
-    for table in $TABLES; do
-      for chain in $(chains_of "$1" "$family" "$table"); do
-        live "$family" "$table" "$chain" | grep -- '^-A' >"$WORK/is" || :
-        rules_of "$1" "$family" "$table" "$chain" >"$WORK/must" || :
-        cmp -s "$WORK/is" "$WORK/must" || echo "IPv$family $table $chain: not the payload's rules"
-      done
-      grep "^$table " "$1/hooks" | while read -r _ chain target; do
-        edits=$(hook_edits "$family" "$table" "$chain" "$target")
-        [ -z "$edits" ] || echo "IPv$family $table $chain: $target is not its first rule, once"
-      done
-    done
-  done
-  awk '$1 == "create" { print $2 }' "$1/sets" | while read -r name; do
-    awk -v name="$name" '$1 == "add" && $2 == name { print $3 }' "$1/sets" | sort >"$WORK/must"
-    set_elements "$name" >"$WORK/is"
-    cmp -s "$WORK/is" "$WORK/must" || echo "set $name: not the payload's elements"
-  done
-  stored_peers | sort >"$WORK/must"
-  { set_elements hc-peers4; set_elements hc-peers6; } | sort >"$WORK/is"
-  cmp -s "$WORK/is" "$WORK/must" || echo 'peers: not those that were sent last'
+  {
+    compare_rules "$1" 4
+    compare_rules "$1" 6
+    compare_sets "$1"
+  } | awk -F '\t' '$2 != $3 { printf "%s: must be: %s; is: %s\n", $1, $2, $3 }'
+  if peers_differ; then echo 'peers: not those that were sent last'; fi
 }

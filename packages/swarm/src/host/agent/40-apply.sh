@@ -1,7 +1,18 @@
+# shellcheck shell=sh
 # Applying, probation, and the way back.
 
 # The rules of a host without a valid payload: SSH open, everything else shut. Loud, for somebody must come and look.
-closed_bundle() {
+closed_bundle() { closed_text | awk -v ports="$(sshd_ports)" '
+  / --dport 22 / { n = split(ports, port, " "); for (i = 1; i <= n; i++) { line = $0; sub(/22/, port[i], line); print line }; next }
+  { print }'
+}
+# The ports that sshd is told to listen on.
+sshd_ports() {
+  ports=$(cat "$ROOT"/etc/ssh/sshd_config.d/*.conf "$ROOT/etc/ssh/sshd_config" 2>/dev/null |
+    awk 'tolower($1) == "port" && $2 ~ /^[0-9]+$/ && !seen[$2]++ { print $2 }')
+  echo "${ports:-22}"
+}
+closed_text() {
   cat <<'EOF'
 ### hcloud-swarm payload 1
 ### hooks
@@ -57,35 +68,40 @@ load_file() {
 
 # put FILE TARGET: as a whole or not at all, also when the disk is full.
 put() {
-  if cp "$1" "$2.new" && mv "$2.new" "$2"; then return 0; fi
+  if cp "$1" "$2.new" && sync "$2.new" && mv "$2.new" "$2"; then return 0; fi
   rm -f "$2.new"
   return 1
 }
 
-# What is in force comes back: the stored payload, or the closed rules where there is none.
-restore_current() {
+# load_stored: the stored payload, or, where there is none that can be loaded, what keeps strangers out: the rules that are in
+# force, and on a host without any the closed ones.
+load_stored() {
   if [ -e "$ETC/payload" ]; then
-    (load_file "$ETC/payload" current) && return 0
+    (load_file "$ETC/payload" current) && { forget_live; return 0; }
+    forget_live
+  fi
+  snapshot 4
+  if grep -q '^-A INPUT -j HC-IN$' "$WORK/live.4" && grep -q '^-A HC-IN -j DROP$' "$WORK/live.4"; then
+    say 'NO VALID PAYLOAD: the rules in force stay as they are'
+    return 4
   fi
   say 'NO VALID PAYLOAD: SSH stays open, everything else is shut'
   closed_bundle >"$WORK/closed-bundle"
   load_file "$WORK/closed-bundle" closed
 }
 
-# The flows of ports that the new payload no longer opens at all; established ones would outlive the rule otherwise.
-# opened DIRECTORY: `PROTOCOL PORT` of each single published port.
-opened() {
-  cat "$1/4" "$1/6" | sed -n 's/^-A HC-[A-Z]* .*-p \([a-z]*\) .*--ctorigdstport \([0-9]*\) .*-j RETURN$/\1 \2/p' | sort -u
-}
-end_refused_flows() {
-  command -v conntrack >/dev/null || return 0
-  opened "$1" >"$WORK/opened.old"
-  opened "$2" >"$WORK/opened.new"
-  comm -23 "$WORK/opened.old" "$WORK/opened.new" | while read -r protocol port; do
-    for family in ipv4 ipv6; do
-      conntrack -D -f "$family" -p "$protocol" --orig-port-dst "$port" >/dev/null 2>&1 || :
-    done
-  done
+# load_or_undo DIRECTORY: on any failure what was there before is put back: our chains, jumps and sets.
+load_or_undo() {
+  save_live "$WORK/before"
+  loading=0
+  load_rules "$1" || loading=$?
+  [ "$loading" -ne 0 ] || return 0
+  if [ "$loading" -eq 3 ]; then
+    drop_unused_sets "$WORK/before"
+  else
+    load_rules "$WORK/before" || say 'AND THE OLD RULES COULD NOT BE PUT BACK'
+  fi
+  return "$loading"
 }
 
 apply() {
@@ -98,56 +114,87 @@ apply() {
   fi
   cat >"$WORK/bundle"
   split_bundle "$WORK/bundle" "$WORK/new"
-  if [ -e "$WORK/new/peers" ]; then
-    sort -u "$WORK/new/peers" >"$WORK/peers"
-    load_peers "$WORK/peers" || die 4 'the peers could not be loaded'
-    put "$WORK/peers" "$ETC/peers" || die 4 'the peers could not be stored'
-  fi
-  if [ ! -e "$WORK/new/payload" ]; then
-    say 'peers applied'
-    return 0
-  fi
+  # A lost connection must not leave half of it.
+  trap '' HUP INT TERM PIPE
+  if [ -e "$WORK/new/payload" ]; then apply_payload "$probation"; fi
+  if [ -e "$WORK/new/peers" ]; then apply_peers; fi
+}
+
+apply_peers() {
+  sort -u "$WORK/new/peers" >"$WORK/peers"
+  put "$WORK/peers" "$ETC/peers" || die 4 'the peers could not be stored'
+  peers_differ || return 0
+  if ! { ensure_sets && load_peers "$ETC/peers"; }; then die 4 'the peers could not be loaded'; fi
+  say 'peers applied'
+}
+
+apply_payload() {
   if [ -e "$ETC/payload" ] && cmp -s "$WORK/new/payload" "$ETC/payload"; then
-    if [ -z "$(differences "$WORK/new")" ]; then
-      say 'unchanged'
+    # Sent again while it waits for its confirmation: the full time once more.
+    if [ -e "$VAR/probation" ] && [ "$1" -gt 0 ]; then arm_rollback "$1" || die 4 'the timer of the probation could not be started'; fi
+    drift=$(differences "$WORK/new" | grep -v '^peers:' || :)
+    if [ -z "$drift" ]; then
+      say unchanged
       return 0
     fi
     say 'the live rules had drifted'
+    load_or_undo "$WORK/new" || die $? 'nothing changed: the payload could not be loaded'
+    return 0
   fi
-  load_rules "$WORK/new" || {
+  begin_probation "$1"
+  load_or_undo "$WORK/new" || {
     status=$?
-    # The first half of a failed load must not stay.
-    restore_current || say 'AND THE OLD RULES COULD NOT BE PUT BACK'
+    abandon_probation
     die "$status" 'nothing changed: the payload could not be loaded'
   }
-  if [ -e "$ETC/payload" ] && ! cmp -s "$WORK/new/payload" "$ETC/payload"; then
-    # On probation twice in a row, the way back still leads to what was confirmed last.
-    [ -e "$VAR/probation" ] || put "$ETC/payload" "$VAR/previous" || undo 'the old payload could not be kept'
-    split_bundle "$ETC/payload" "$WORK/old"
-    start_probation "$probation"
-    put "$WORK/new/payload" "$ETC/payload" || undo 'the payload could not be stored'
-    end_refused_flows "$WORK/old" "$WORK/new"
-  else
-    put "$WORK/new/payload" "$ETC/payload" || undo 'the payload could not be stored'
-  fi
+  mkdir "$WORK/old"
+  if [ -e "$ETC/payload" ]; then (split_bundle "$ETC/payload" "$WORK/old") || :; fi
+  put "$WORK/new/payload" "$ETC/payload" || {
+    load_rules "$WORK/before" || say 'AND THE OLD RULES COULD NOT BE PUT BACK'
+    abandon_probation
+    die 4 'nothing changed: the payload could not be stored'
+  }
+  [ "$1" -gt 0 ] || stop_probation
+  end_refused_flows "$WORK/old" "$WORK/new" "${SSH_CONNECTION-}"
   say "applied $(digest_of "$ETC/payload")"
 }
 
-undo() {
-  restore_current || say 'AND THE OLD RULES COULD NOT BE PUT BACK'
-  stop_probation
-  die 4 "nothing changed: $1"
+# begin_probation SECONDS: the way back is ready, and its timer runs, before the first rule changes.
+begin_probation() {
+  [ "$1" -gt 0 ] || return 0
+  # On probation twice in a row, the way back still leads to what was confirmed last.
+  if [ -e "$VAR/probation" ]; then
+    cp "$VAR/probation" "$WORK/marker"
+  else
+    # An empty one: there were no rules of ours.
+    if [ -e "$ETC/payload" ]; then cp "$ETC/payload" "$WORK/previous"; else : >"$WORK/previous"; fi
+    put "$WORK/previous" "$VAR/previous" || die 4 'nothing changed: the old payload could not be kept'
+  fi
+  digest_of "$WORK/new/payload" >"$WORK/digest"
+  if put "$WORK/digest" "$VAR/probation" && arm_rollback "$1"; then
+    say "on probation: rolled back in $1 s unless confirmed"
+    return 0
+  fi
+  abandon_probation
+  die 4 'nothing changed: the timer of the probation could not be started'
 }
 
-start_probation() {
-  [ "$1" -gt 0 ] || return 0
-  digest_of "$WORK/new/payload" >"$VAR/probation"
-  stop_rollback_timer
-  if has_systemd; then
-    systemd-run --quiet --on-active="$1" --timer-property=AccuracySec=1s --unit="$ROLLBACK_UNIT" "$SELF" rollback ||
-      undo 'the timer of the probation could not be started'
+# abandon_probation: the payload did not come into force; one that was on probation before it still is.
+abandon_probation() {
+  [ "$probation" -gt 0 ] || return 0
+  if [ ! -e "$WORK/marker" ]; then
+    stop_probation
+  elif ! { put "$WORK/marker" "$VAR/probation" && arm_rollback "$probation"; }; then
+    say 'the payload on probation is no longer timed: confirm it or roll it back by hand'
   fi
-  say "on probation: rolled back in $1 s unless confirmed"
+}
+
+# arm_rollback SECONDS: the timer names the payload that it is for, so a late one hits no other.
+arm_rollback() {
+  stop_rollback_timer
+  has_systemd || return 0
+  systemd-run --quiet --on-active="$1" --timer-property=AccuracySec=1s --unit="$ROLLBACK_UNIT" \
+    "$SELF" rollback --unconfirmed "$(cat "$VAR/probation")" >&2
 }
 
 stop_rollback_timer() {
@@ -166,29 +213,51 @@ confirm() {
   [ -e "$ETC/payload" ] || die 4 'there is no payload to confirm'
   now=$(digest_of "$ETC/payload")
   [ "$now" = "$1" ] || die 4 "the payload in force is $now, not $1: it was rolled back, or another one was applied since"
+  if [ -s "$VAR/previous" ]; then
+    # Also the connection that brought the payload, which was spared until now.
+    (split_bundle "$VAR/previous" "$WORK/old" && split_bundle "$ETC/payload" "$WORK/new" &&
+      end_refused_flows "$WORK/old" "$WORK/new" '') || :
+  fi
   stop_probation
   say "confirmed $now"
 }
 
+# rollback [--unconfirmed DIGEST]: with a digest only when that payload still waits for its confirmation.
 rollback() {
+  if [ "${1-}" = --unconfirmed ] && [ "$(cat "$VAR/probation" 2>/dev/null)" != "${2-}" ]; then
+    say 'confirmed or replaced meanwhile: nothing to roll back'
+    return 0
+  fi
   if [ ! -e "$VAR/previous" ]; then
     say 'nothing to roll back to'
     return 0
   fi
+  trap '' HUP INT TERM PIPE
+  if [ ! -s "$VAR/previous" ]; then
+    unload
+    rm -f "$ETC/payload"
+    stop_probation
+    say 'rolled back to no rules at all, as before the first payload'
+    return 0
+  fi
+  if [ -e "$ETC/payload" ]; then (split_bundle "$ETC/payload" "$WORK/new") || :; fi
   put "$VAR/previous" "$ETC/payload" || die 4 'the previous payload could not be stored'
-  restore_current || die 4 'the previous payload could not be loaded'
-  rm -f "$VAR/probation" "$VAR/previous"
+  load_stored || die 4 'the previous payload could not be loaded'
+  stop_probation
+  if [ -e "$WORK/new/4" ]; then end_refused_flows "$WORK/new" "$WORK/current" ''; fi
   say "rolled back to $(digest_of "$ETC/payload")"
 }
 
 # Before network and Docker. A payload on probation has not been confirmed: the one before it is loaded.
 boot() {
-  if [ -e "$VAR/probation" ] && [ -e "$VAR/previous" ]; then
+  trap '' HUP INT TERM PIPE
+  if [ -e "$VAR/probation" ] && [ -s "$VAR/previous" ]; then
     say 'booted while on probation: back to the previous payload'
-    put "$VAR/previous" "$ETC/payload" || :
-    rm -f "$VAR/probation" "$VAR/previous"
+    if put "$VAR/previous" "$ETC/payload"; then stop_probation; fi
   fi
-  restore_current || die 4 'no rules could be loaded'
+  load_stored || die 4 'the stored payload could not be loaded'
   stored_peers >"$WORK/peers"
-  load_peers "$WORK/peers" || say 'the peers could not be loaded: the swarm cannot reach this node'
+  if peers_differ; then
+    load_peers "$WORK/peers" || say 'the peers could not be loaded: the swarm cannot reach this node'
+  fi
 }

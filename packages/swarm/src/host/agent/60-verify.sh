@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Verification: named checks, each with what must be and what is. Exit status, report and what a person reads are one thing.
 
 # check NAME EXPECTED FOUND: passes when both are the same text.
@@ -11,8 +12,6 @@ flat() { printf '%s' "$1" | tr '\n\t' '; ' | tr -cd '\40-\176' | cut -c 1-600; }
 
 # Where dockerd would find a program: it takes the first one of its own PATH.
 flavour() { "$(tool "$1" '')" -V 2>/dev/null | sed -n 's/.*(\(.*\))$/\1/p'; }
-
-unit_state() { systemctl "$1" "$2" 2>/dev/null || :; }
 
 check_backend() {
   for family in 4 6; do
@@ -28,39 +27,17 @@ check_payload() {
     check payload-present present missing
     return 0
   fi
-  check payload-present present present
-  split_bundle "$ETC/payload" "$WORK/stored"
-  for family in 4 6; do
-    for table in $TABLES; do
-      for chain in $(chains_of "$WORK/stored" "$family" "$table"); do
-        name=$(echo "$table-$chain-v$family" | tr '[:upper:]' '[:lower:]')
-        live "$family" "$table" "$chain" | grep -- '^-A' >"$WORK/is" || :
-        rules_of "$WORK/stored" "$family" "$table" "$chain" >"$WORK/must" || :
-        check "chain-$name" "$(summary "$WORK/must" "$WORK/must")" "$(summary "$WORK/is" "$WORK/must")"
-      done
-      grep "^$table " "$WORK/stored/hooks" | while read -r _ chain target; do
-        name=$(echo "$chain-$target-v$family" | tr '[:upper:]' '[:lower:]')
-        live "$family" "$table" "$chain" >"$WORK/chain"
-        count=$(grep -Fxc -- "-A $chain -j $target" "$WORK/chain" || :)
-        check "jump-$table-$name" "1 time; first: -A $chain -j $target" \
-          "$count time; first: $(grep -m 1 -- '^-A' "$WORK/chain" || echo nothing)"
-      done
-    done
-  done
-  awk '$1 == "create" { print $2 }' "$WORK/stored/sets" | while read -r name; do
-    awk -v name="$name" '$1 == "add" && $2 == name { print $3 }' "$WORK/stored/sets" | sort >"$WORK/must"
-    set_elements "$name" >"$WORK/is"
-    check "set-$name" "$(summary "$WORK/must" "$WORK/must")" "$(summary "$WORK/is" "$WORK/must")"
-  done
-}
-
-# summary FILE MUST: equal files give equal text; for others, the count and the first lines that differ.
-summary() {
-  if cmp -s "$1" "$2"; then
-    echo "$(grep -c '' "$2" || :) lines as in the payload"
-  else
-    echo "$(grep -c '' "$1" || :) lines; differing: $(diff "$2" "$1" | grep '^[<>]' | head -n 3)"
+  if ! (split_bundle "$ETC/payload" "$WORK/stored"); then
+    check payload-present present malformed
+    return 0
   fi
+  check payload-present present present
+  {
+    compare_rules "$WORK/stored" 4
+    compare_rules "$WORK/stored" 6
+    compare_sets "$WORK/stored"
+  } | awk -F '\t' -v OFS='\t' '{ gsub(/[^ -~]/, " ", $2); gsub(/[^ -~]/, " ", $3)
+      print $1, ($2 == $3 ? "true" : "false"), substr($2, 1, 600), substr($3, 1, 600) }' >>"$WORK/checks"
 }
 
 check_peers_in_force() {
@@ -69,34 +46,47 @@ check_peers_in_force() {
   check peers "$(tr '\n' ' ' <"$WORK/must")" "$(tr '\n' ' ' <"$WORK/is")"
 }
 
+# One question to systemd for all units and properties; unit_property UNIT PROPERTY reads the answer.
+ask_systemd() {
+  systemctl show --property=Id,LoadState,UnitFileState,ActiveState,Requires,After,Environment,ExecStart \
+    "$UNIT" hcloud-iptables-check.timer docker.service \
+    nftables.service ufw.service firewalld.service netfilter-persistent.service >"$WORK/units" 2>/dev/null || :
+}
+unit_property() {
+  awk -v unit="Id=$1" -v wanted="$2=" '
+    function tell(   i) {
+      if (here) for (i = 1; i <= n; i++) if (index(line[i], wanted) == 1) print substr(line[i], length(wanted) + 1)
+    }
+    $0 == "" { tell(); here = n = 0; next }
+    { line[++n] = $0; if ($0 == unit) here = 1 }
+    END { tell() }' "$WORK/units"
+}
+
 check_units() {
   has_systemd || return 0
-  check unit-enabled enabled "$(unit_state is-enabled $UNIT)"
-  check unit-active active "$(unit_state is-active $UNIT)"
-  check timer-active active "$(unit_state is-active hcloud-iptables-check.timer)"
+  ask_systemd
+  check unit-enabled enabled "$(unit_property "$UNIT" UnitFileState)"
+  check unit-active active "$(unit_property "$UNIT" ActiveState)"
+  check timer-active active "$(unit_property hcloud-iptables-check.timer ActiveState)"
   for other in nftables ufw firewalld netfilter-persistent; do
-    state=$(unit_state is-enabled "$other.service")
+    state=$(unit_property "$other.service" LoadState)
     # Absent is as good as masked, but for nftables: its stop flushes everything, and iptables brings it back one day.
     case $other:$state in
       nftables:*) check "no-$other" masked "$state" ;;
-      *:masked | *:not-found | *:) check "no-$other" 'masked or absent' 'masked or absent' ;;
+      *:masked | *:not-found) check "no-$other" 'masked or absent' 'masked or absent' ;;
       *) check "no-$other" 'masked or absent' "$state" ;;
     esac
   done
 }
 
+# yes_if_listed WORD LIST
+yes_if_listed() { case " $2 " in *" $1 "*) echo yes ;; *) echo no ;; esac; }
+
 check_docker() {
   has_systemd || return 0
-  [ "$(unit_state show --property=LoadState --value docker.service)" != not-found ] || return 0
-  systemctl show --property=LoadState docker.service 2>/dev/null | grep -q '=loaded' || return 0
-  case " $(systemctl show --property=Requires --value docker.service) " in
-    *" $UNIT "*) check docker-requires-firewall yes yes ;;
-    *) check docker-requires-firewall yes no ;;
-  esac
-  case " $(systemctl show --property=After --value docker.service) " in
-    *" $UNIT "*) check docker-after-firewall yes yes ;;
-    *) check docker-after-firewall yes no ;;
-  esac
+  [ "$(unit_property docker.service LoadState)" = loaded ] || return 0
+  check docker-requires-firewall yes "$(yes_if_listed "$UNIT" "$(unit_property docker.service Requires)")"
+  check docker-after-firewall yes "$(yes_if_listed "$UNIT" "$(unit_property docker.service After)")"
   check docker-iptables-on '' "$(dangerous_docker_options)"
   check docker-no-tcp-socket '' "$(listeners 2375; listeners 2376)"
 }
@@ -105,7 +95,8 @@ check_docker() {
 dangerous_docker_options() {
   {
     if [ -e "$ROOT/etc/docker/daemon.json" ]; then cat "$ROOT/etc/docker/daemon.json"; fi
-    systemctl show --property=ExecStart --property=Environment docker.service 2>/dev/null || :
+    unit_property docker.service ExecStart
+    unit_property docker.service Environment
   } | tr -d ' \t"' | grep -Eo \
     '(--)?(iptables|ip6tables)[=:]false|firewall-backend[=:]nftables|allow-direct-routing[=:]?(true)?|nat-unprotected|DOCKER_INSECURE_NO_IPTABLES_RAW=[^ ;]+' || :
 }
@@ -116,8 +107,9 @@ listeners() { ss -Hltn "sport = :$1" 2>/dev/null || :; }
 # Addresses that swarm shows itself with must be private: everything else is dialed by strangers.
 check_swarm() {
   command -v docker >/dev/null && has_systemd || return 0
-  [ "$(docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null)" = active ] || return 0
-  address=$(docker info --format '{{.Swarm.NodeAddr}}')
+  swarm=$(docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.NodeAddr}}' 2>/dev/null) || return 0
+  [ "${swarm%% *}" = active ] || return 0
+  address=${swarm#* }
   case $address in
     10.* | 192.168.* | 172.1[6-9].* | 172.2[0-9].* | 172.3[01].* | fd*) check swarm-address-private private private ;;
     *) check swarm-address-private private "$address" ;;
@@ -171,9 +163,11 @@ check_and_repair() {
   drift=$(differences "$WORK/check")
   [ -n "$drift" ] || return 0
   printf '%s\n' "$drift" | while read -r line; do say "drifted: $line"; done
-  load_rules "$WORK/check" || die 4 'the drift could not be repaired'
-  stored_peers >"$WORK/peers"
-  load_peers "$WORK/peers" || die 4 'the peers could not be repaired'
+  load_or_undo "$WORK/check" || die 4 'the drift could not be repaired'
+  if peers_differ; then
+    stored_peers >"$WORK/peers"
+    load_peers "$WORK/peers" || die 4 'the peers could not be repaired'
+  fi
   drift=$(differences "$WORK/check")
   [ -z "$drift" ] || die 4 "still different after the repair: $drift"
   say repaired

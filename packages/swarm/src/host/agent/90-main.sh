@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 usage() {
   cat <<'EOF'
 usage: hcloud-iptables.sh COMMAND
@@ -28,21 +29,24 @@ status() {
   esac
 }
 
-# Everything of ours leaves; DOCKER-USER stays, for it is Docker's and may hold rules of others.
+# Everything of ours leaves; DOCKER-USER stays, for it is Docker's and may hold rules of others, and so does Docker's jump to it.
+unload() {
+  mkdir -p "$WORK/nothing"
+  : >"$WORK/nothing/sets"
+  for family in 4 6; do
+    : >"$WORK/nothing/hooks"
+    : >"$WORK/nothing/$family"
+    family_text "$family" "$WORK/nothing" >"$WORK/load.$family"
+    commit "$WORK/nothing" "$family" || die 4 "the rules for IPv$family could not be removed"
+  done
+  forget_live
+  drop_unused_sets "$WORK/nothing"
+}
+
 remove() {
   stop_probation
-  for family in 4 6; do
-    for table in $TABLES; do
-      {
-        echo "*$table"
-        live "$family" "$table" | grep -E -- '^-A [A-Z-]+ -j HC-[A-Z]+$' | grep -v -- '^-A HC-' | sed 's/^-A/-D/' || :
-        live "$family" "$table" | sed -n 's/^-N \(HC-[A-Z]*\)$/:\1 - [0:0]/p'
-        live "$family" "$table" | sed -n 's/^-N \(HC-[A-Z]*\)$/-X \1/p'
-        echo COMMIT
-      } | "$(tool "$family" -restore)" -w 30 --noflush || die 4 "the rules for IPv$family could not be removed"
-    done
-  done
-  ipset list -n | grep -E '^(new:)?hc-' | while read -r name; do ipset destroy "$name" || :; done
+  unload
+  for name in hc-peers4 hc-peers6; do ipset destroy "$name" 2>/dev/null || :; done
   rm -rf "$ETC" "$VAR"
   say removed
 }
