@@ -34,7 +34,7 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     spawnSync("ip", ["netns", "exec", name, command, ...args], {
       input,
       encoding: "utf8",
-      env: { ...process.env, HC_ROOT: join(home, "root") },
+      env: { ...process.env, HC_ROOT: join(home, "root"), HC_PATH: join(home, "bin") },
     });
   const agent = (args: readonly string[], input = "") => inside("sh", [script, ...args], input);
   const chain = (...args: string[]) => inside("iptables-nft", ["-S", ...args]).stdout;
@@ -64,8 +64,16 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     spawnSync("ip", ["netns", "del", name]);
     execFileSync("ip", ["netns", "add", name]);
     rmSync(join(home, "root"), { recursive: true, force: true });
+    rmSync(join(home, "bin"), { recursive: true, force: true });
     mkdirSync(join(home, "root"));
+    mkdirSync(join(home, "bin"));
   });
+  /** A stand-in for a program; what it is called with is in the file of its name. */
+  const standIn = (program: string, body: string) => {
+    const log = `echo "$*" >>'${join(home, "bin", `${program}.log`)}'`;
+    writeFileSync(join(home, "bin", program), `#!/bin/sh\n${log}\n${body}\n`, { mode: 0o755 });
+  };
+  const called = (program: string) => readFileSync(join(home, "bin", `${program}.log`), "utf8");
   afterAll(() => {
     spawnSync("ip", ["netns", "del", name]);
     rmSync(home, { recursive: true, force: true });
@@ -208,6 +216,54 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     // Both were never confirmed: the way back leads to the one before them.
     expect(agent(["rollback", "--unconfirmed", digestOf(second)]).status).toBe(0);
     expect(checks()).toMatchObject({ passed: true, digest: digestOf(payloadOf([80])) });
+  });
+
+  it("the timer of the way back runs before the first rule changes; without it nothing changes", () => {
+    const [old, next] = [payloadOf([80]), payloadOf([80, 8443])];
+    agent(["apply"], old);
+    mkdirSync(join(home, "root/run/systemd/system"), { recursive: true });
+    standIn("systemctl", "exit 0");
+    standIn("systemd-run", `iptables-nft -S HC-FWD | grep -c 8443 >'${join(home, "seen")}'; exit 0`);
+    expect(agent(["apply", "--probation", "77"], next).status).toBe(0);
+    expect(readFileSync(join(home, "seen"), "utf8").trim()).toBe("0");
+    expect(called("systemd-run")).toContain("--on-active=77 ");
+    expect(called("systemd-run")).toContain(`/opt/hcloud-iptables.sh rollback --unconfirmed ${digestOf(next)}`);
+    expect(agent(["confirm", digestOf(next)]).status).toBe(0);
+    expect(called("systemctl")).toContain("stop hcloud-iptables-rollback.timer");
+
+    standIn("systemd-run", "exit 1");
+    const before = rules();
+    const run = agent(["apply", "--probation", "77"], old);
+    expect([run.status, run.stderr]).toEqual([4, expect.stringContaining("timer of the probation")]);
+    expect(rules()).toBe(before);
+    expect(agent(["rollback"]).stderr).toContain("nothing to roll back to");
+  });
+
+  it("ends the flows of a port that closes, and no others", () => {
+    const here = { 4: "203.0.113.9", 6: "2001:db8:9::9" };
+    const there = { 4: "198.51.100.7", 6: "2001:db8:7::7" };
+    const flow = (from: string, to: string, port: number) =>
+      inside("conntrack", [
+        ...["-I", "-p", "tcp", "-s", from, "-d", to, "--sport", "5000", "--dport", `${port}`],
+        ...["--state", "ESTABLISHED", "--timeout", "300"],
+      ]).status;
+    inside("ip", ["link", "set", "lo", "up"]);
+    inside("ip", ["addr", "add", `${here[4]}/32`, "dev", "lo"]);
+    inside("ip", ["addr", "add", `${here[6]}/128`, "dev", "lo", "nodad"]);
+    agent(["apply"], payloadOf([80, 8443]));
+    for (const family of [4, 6] as const) {
+      expect(flow(there[family], here[family], 80)).toBe(0);
+      expect(flow(there[family], here[family], 8443)).toBe(0);
+      // Out of this host, to the same port of another.
+      expect(flow(here[family], there[family], 8443)).toBe(0);
+    }
+    expect(agent(["apply"], payloadOf([80])).status).toBe(0);
+    for (const family of [4, 6] as const) {
+      const left = inside("conntrack", ["-L", "-f", `ipv${family}`]).stdout.replaceAll(/ +/g, " ");
+      expect(left).toContain(`src=${there[family]} dst=${here[family]} sport=5000 dport=80 `);
+      expect(left).not.toContain(`src=${there[family]} dst=${here[family]} sport=5000 dport=8443 `);
+      expect(left).toContain(`src=${here[family]} dst=${there[family]} sport=5000 dport=8443 `);
+    }
   });
 
   it("goes away without a trace but for Docker's own chain and what others put there", () => {

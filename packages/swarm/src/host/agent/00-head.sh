@@ -23,7 +23,8 @@ ROLLBACK_UNIT=hcloud-iptables-rollback
 TABLES='raw mangle filter'
 BUNDLE_HEAD='### hcloud-swarm payload 1'
 
-say() { printf 'hcloud-iptables: %s\n' "$*" >&2; }
+# Nobody may be listening any more; that is no reason to stop half-way.
+say() { printf 'hcloud-iptables: %s\n' "$*" >&2 2>/dev/null || :; }
 # die STATUS TEXT
 die() {
   status=$1
