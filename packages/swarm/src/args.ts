@@ -29,7 +29,10 @@ export interface SwarmClusterArgs {
   timeouts?: TimeoutArgs;
   /** Protects servers and the network from deletion in Hetzner Cloud, by Pulumi too. Default: false. */
   deleteProtection?: boolean;
-  /** Hetzner Cloud labels of everything that is made. */
+  /**
+   * Hetzner Cloud labels of everything that is made, beside `hcloud-swarm-cluster` (the cluster's name) and, on servers,
+   * `hcloud-swarm-pool` and `hcloud-swarm-role`.
+   */
   labels?: Record<string, string>;
 }
 
@@ -131,12 +134,25 @@ export interface NetworkArgs {
   overlayRange?: string;
 }
 
+/** What to do when the policy says more than a Hetzner Cloud Firewall can. */
+export const BeyondLimits = {
+  /** The deployment fails and says what is too much. */
+  Refuse: "refuse",
+  /** The cloud firewall lets that port pass for everybody, and the hosts alone filter it. */
+  Pass: "pass",
+} as const;
+export type BeyondLimits = (typeof BeyondLimits)[keyof typeof BeyondLimits];
+
 /** The Hetzner Cloud Firewall in front of the nodes, made from the policy. The host firewall does not depend on it. */
 export interface CloudFirewallArgs {
   /** Default: true. */
   enabled?: boolean;
   /** A firewall to put the servers behind instead of making one; its rules are yours to keep in step. */
   existing?: ExistingArgs;
+  /**
+   * What to do with more rules or networks than a Hetzner Cloud Firewall takes. Default: `refuse`.
+   */
+  beyondLimits?: BeyondLimits;
 }
 
 /** Spread placement groups, which keep servers on different physical hosts; at most 10 servers each. */

@@ -1,6 +1,7 @@
 /** The run-time check of the public arguments (`args.ts`), with their defaults. */
 import * as z from "zod";
-import { DockerChannel, NodeRole, VerifyMode } from "./args";
+import { BeyondLimits, DockerChannel, NodeRole, type SwarmClusterArgs, VerifyMode } from "./args";
+import type { Same } from "./argsTypes";
 import { contains, formatRange4, overlap, parseRange4, type Range4 } from "./cidr";
 import { policySchema, unknownScopeNames } from "./firewall";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
@@ -125,7 +126,11 @@ function subnetOf(ipRange: Range4, asked: Range4 | undefined, isThere: boolean):
   return isThere ? undefined : formatRange4({ ...ipRange, prefix: Math.max(ipRange.prefix, 24) });
 }
 
-const cloudFirewall = strict({ enabled: flag.default(true), existing: existing.optional() });
+const cloudFirewall = strict({
+  enabled: flag.default(true),
+  existing: existing.optional(),
+  beyondLimits: oneOf(BeyondLimits).default(BeyondLimits.Refuse),
+});
 const placementGroups = strict({ enabled: flag.default(true) });
 
 /** Settings of dockerd that would undo what the host agent does, or that swarm refuses. */
@@ -188,3 +193,5 @@ export const swarmClusterSchema = strict({
       params: { given: unknown.join(", ") },
     });
 });
+
+true satisfies Same<SwarmClusterArgs, z.input<typeof swarmClusterSchema>>;

@@ -1,11 +1,5 @@
-/**
- * Proof for the compiler that the hand-written interfaces (`args.ts`, `argsPolicy.ts`) and the schemas that check them at
- * run time (`argsSchema.ts`) say the same. A difference is an error in this file; nothing of it is left at run time.
- */
+/** Lets the compiler prove that a hand-written interface and the schema that checks it at run time say the same. */
 import type * as pulumi from "@pulumi/pulumi";
-import type * as z from "zod";
-import type { SwarmClusterArgs } from "./args";
-import type { swarmClusterSchema } from "./argsSchema";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 type Deferred = pulumi.Output<unknown> | Promise<unknown>;
@@ -26,7 +20,5 @@ type Plain<T> = T extends Deferred
         : never
       : T;
 
-/** Takes only `true`, for interface and schema that are equal. */
-type Same<A, B> = Equal<Plain<A>, Plain<B>>;
-
-true satisfies Same<SwarmClusterArgs, z.input<typeof swarmClusterSchema>>;
+/** `true` for an interface and a schema's input that are equal, key by key. */
+export type Same<A, B> = Equal<Plain<A>, Plain<B>>;

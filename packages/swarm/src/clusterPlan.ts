@@ -50,12 +50,12 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       serverType: own.serverType ?? shape.serverType ?? "cx23",
       location: own.location ?? shape.location ?? "fsn1",
       image: own.image ?? shape.image ?? "debian-13",
-      labels: { ...shape.labels, ...own.labels },
+      labels: { "hcloud-swarm-pool": pool, "hcloud-swarm-role": role, ...shape.labels, ...own.labels },
       ...(group === undefined ? {} : { placementGroup: group }),
     };
   });
   for (const node of nodes) payloadOf(component, rest.policy, factsOf(node));
-  return { ...rest, component, prefix, nodes };
+  return { ...rest, labels: { "hcloud-swarm-cluster": prefix, ...rest.labels }, component, prefix, nodes };
 }
 
 /** What the firewall needs to know of a node. */

@@ -1,8 +1,11 @@
 /** From the policy that a component is given to the payload of each node. */
 import { createHash } from "node:crypto";
+import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { PolicyArgs } from "./argsPolicy";
 import {
+  type CloudFirewallOptions,
+  compileCloudFirewall,
   compileRuleset,
   type NodeFacts,
   type Policy,
@@ -12,6 +15,8 @@ import {
   renderPayload,
 } from "./firewall";
 import { InvalidArgumentError, isDeferred, parseArgument } from "./invalidArgument";
+
+type CloudFirewallPlan = Required<Pick<CloudFirewallOptions, "beyondLimits">>;
 
 /** Stands for a source that is known later, in the check of everything else (TEST-NET-1, RFC 5737). */
 const placeholder = "192.0.2.1";
@@ -53,6 +58,29 @@ export function payloadOf(component: string, policy: Policy, node: NodeFacts): s
 /** The name by which a host agent knows a payload: SHA-256, in hex, of the bundle without its peers. */
 export function digestOf(bundle: string): string {
   return createHash("sha256").update(payloadWithoutPeers(bundle)).digest("hex");
+}
+
+/**
+ * The rules of the cloud firewall that say what the policy says.
+ * @throws InvalidArgumentError where it cannot say it and the host alone may not be left to.
+ */
+export function cloudFirewallRules(
+  { component, cloudFirewall }: { readonly component: string; readonly cloudFirewall: CloudFirewallPlan },
+  policy: pulumi.Output<Policy>,
+): pulumi.Output<hcloud.types.input.FirewallRule[]> {
+  return policy.apply((complete) => {
+    const { rules, gaps } = compileCloudFirewall(complete, { beyondLimits: cloudFirewall.beyondLimits });
+    const refused = gaps.filter((gap) => gap.outcome === "refused");
+    if (refused.length > 0) {
+      const allowed = "what a Hetzner Cloud Firewall can say, or cloudFirewall.beyondLimits: pass";
+      throw new InvalidArgumentError(
+        component,
+        refused.map(({ entry, message }) => ({ path: "policy", given: `${entry} (${message})`, allowed })),
+      );
+    }
+    for (const gap of gaps) void pulumi.log.warn(`${component}: ${gap.message}`);
+    return rules.map((rule) => ({ ...rule, sourceIps: [...rule.sourceIps] }));
+  });
 }
 
 function hasDeferred(value: unknown): boolean {

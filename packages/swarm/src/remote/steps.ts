@@ -103,7 +103,11 @@ function options(place: StepPlace): pulumi.CustomResourceOptions {
   };
 }
 
-/** What a step printed: its output is secret only because its connection is. */
-export function printedBy(step: command.remote.Command): pulumi.Output<string> {
-  return pulumi.unsecret(step.stdout);
+/** The host key that a bootstrap step printed; nothing of its output is secret. */
+export function hostKeyFrom(bootstrap: command.remote.Command): pulumi.Output<string> {
+  return pulumi.unsecret(bootstrap.stdout).apply((stdout) => {
+    const key = /^ssh-ed25519 [A-Za-z0-9+/]{68}$/m.exec(stdout)?.[0];
+    if (key === undefined) throw new Error("the first contact with a server gave no host key");
+    return key;
+  });
 }

@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import * as pulumi from "@pulumi/pulumi";
+import { SwarmCluster } from "hcloud-swarm";
+
+const config = new pulumi.Config();
+const keyFile = config.get("privateKeyFile") ?? `${homedir()}/.ssh/id_ed25519`;
+const extraPort = config.getNumber("extraPort");
+
+const cluster = new SwarmCluster("demo", {
+  ssh: { privateKey: pulumi.secret(readFileSync(keyFile, "utf8")) },
+  pools: {
+    manager: { role: "manager", count: 1 },
+    worker: { role: "worker", count: 2 },
+  },
+  // Everything that is not named here is closed, but for SSH.
+  policy: {
+    publishedPorts: [{ port: 80 }, { port: 443 }, ...(extraPort === undefined ? [] : [{ port: extraPort }])],
+  },
+});
+
+export const { nodes, swarmId, reports, exposure, sshConfig, dockerContextCommand } = cluster;

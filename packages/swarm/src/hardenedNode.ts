@@ -1,0 +1,69 @@
+/** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
+import type * as hcloud from "@pulumi/hcloud";
+import * as pulumi from "@pulumi/pulumi";
+import { type NodeFacts, type Policy, renderBundle } from "./firewall";
+import { bootstrapProgram, userData } from "./host";
+import { type Owner, type ServerPlan, server } from "./infrastructure";
+import { digestOf, payloadOf } from "./policyPlan";
+import { bootstrapHostKey } from "./remote/sshKey";
+import { bootstrapStep, hostKeyFrom, policyStep, type StepPlace } from "./remote/steps";
+
+export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
+  /** For messages: `SwarmCluster "prod"`. */
+  readonly component: string;
+  readonly facts: NodeFacts;
+  /** The SSH private key, as a secret. */
+  readonly privateKey: pulumi.Output<string>;
+  readonly policy: pulumi.Output<Policy>;
+  readonly sshPort: number;
+  readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
+  readonly timeouts: { readonly boot: number; readonly cloudInit: number; readonly probation: number };
+}
+
+/** A server that boots hardened, and whose own host key is known. */
+export interface BootedNode {
+  readonly server: hcloud.Server;
+  /** Where its further steps run. */
+  readonly place: StepPlace;
+  readonly hostKey: pulumi.Output<string>;
+  readonly payload: pulumi.Output<string>;
+  /** Of the payload; what its last step confirms. */
+  readonly digest: pulumi.Output<string>;
+}
+
+export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
+  const { component, facts, privateKey, docker, sshPort, timeouts } = plan;
+  const payload = plan.policy.apply((policy) => payloadOf(component, policy, facts));
+  const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, facts.name));
+  const made = server(owner, {
+    ...plan,
+    userData: pulumi
+      .all([firstKey, payload])
+      .apply(([hostKey, text]) => userData({ hostKey, payload: text, sshPort, docker })),
+  });
+  const target = { host: made.ipv4Address, port: sshPort, user: "root", privateKey };
+  const place = { name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made };
+  const bootstrap = bootstrapStep(
+    { ...place, target: { ...target, hostKey: firstKey.publicKey, dialSeconds: timeouts.boot } },
+    bootstrapProgram({ cloudInitSeconds: timeouts.cloudInit }),
+  );
+  const hostKey = hostKeyFrom(bootstrap);
+  // A policy that shuts this machine out ends when the node takes it back: dialling goes on until then, so that the last
+  // step can say so.
+  const dialSeconds = timeouts.probation + 60;
+  return {
+    server: made,
+    place: { ...place, target: { ...target, hostKey, dialSeconds } },
+    hostKey,
+    payload,
+    digest: payload.apply(digestOf),
+  };
+}
+
+/** Applies the node's policy, with the addresses of the other nodes; gives the place of its last step. */
+export function applyPolicy(node: BootedNode, peers: pulumi.Input<string[]>, probationSeconds: number): StepPlace {
+  const bundle = pulumi
+    .all([node.payload, peers])
+    .apply(([payload, addresses]) => renderBundle({ payload, peers: addresses }));
+  return { ...node.place, dependsOn: [policyStep(node.place, { bundle, probationSeconds })] };
+}

@@ -1,0 +1,48 @@
+/** What the components give back, in interfaces that Pulumi's schema analyzer understands. */
+
+/** A node that is up. */
+export interface ClusterNode {
+  /** Its name in Hetzner Cloud and its host name. */
+  name: string;
+  /** `manager` or `worker`. */
+  role: string;
+  publicIpv4: string;
+  publicIpv6: string;
+  /** Its address in the private network, where the swarm runs. */
+  privateIp: string;
+  /** Its id in Hetzner Cloud. */
+  serverId: string;
+}
+
+/** The host agent's report on one host. */
+export interface VerificationReport {
+  /** The host's name. */
+  node: string;
+  /** Of the payload that was found in force. */
+  digest: string;
+  /** RFC 3339. */
+  time: string;
+  passed: boolean;
+  checks: VerificationCheck[];
+}
+
+/** One named check of a report. */
+export interface VerificationCheck {
+  name: string;
+  passed: boolean;
+  expected: string;
+  found: string;
+}
+
+/** One way in from outside. */
+export interface ExposureEntry {
+  node: string;
+  /** `ipv4` or `ipv6`. */
+  family: string;
+  /** `tcp`, `udp`, `sctp` or `icmp`. */
+  protocol: string;
+  /** `443`, `8000-8100`, or `echo` of ICMP. */
+  port: string;
+  /** A network; `0.0.0.0/0` and `::/0` are everybody. */
+  source: string;
+}

@@ -1,0 +1,146 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type SwarmClusterArgs, VerifyMode } from "./args";
+import { type ClusterPlan, factsOf, type NodePlan, planCluster } from "./clusterPlan";
+import { exposureOf, type Policy, policyEntries } from "./firewall";
+import { applyPolicy, type BootedNode, bootNode } from "./hardenedNode";
+import { cloudFirewallIds, type Owner, privateNetwork, spreadGroups, sshKeyId } from "./infrastructure";
+import type { ClusterNode, ExposureEntry, VerificationReport } from "./outputs";
+import { cloudFirewallRules, completePolicy } from "./policyPlan";
+import { sshConfig } from "./remote/sshConfig";
+import { publicKeyOf } from "./remote/sshKey";
+import { joinSwarm } from "./swarmMembers";
+
+/**
+ * A Docker Swarm on Hetzner Cloud whose published ports are closed unless the policy opens them, verified on every node.
+ *
+ * ```ts
+ * const cluster = new SwarmCluster("prod", {
+ *   ssh: { privateKey },
+ *   pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", count: 2 } },
+ *   policy: { publishedPorts: [{ port: 80 }, { port: 443 }] },
+ * });
+ * ```
+ */
+export class SwarmCluster extends pulumi.ComponentResource {
+  /** The nodes by the names that the program knows them by, such as `manager-1`. */
+  public readonly nodes: pulumi.Output<Record<string, ClusterNode>>;
+  /** The swarm's id, the same for the swarm's whole life. */
+  public readonly swarmId: pulumi.Output<string>;
+  /** What a worker joins with. A secret. */
+  public readonly workerJoinToken: pulumi.Output<string>;
+  /** What a manager joins with. A secret. */
+  public readonly managerJoinToken: pulumi.Output<string>;
+  /** The last verification of each node, by the node's name in the program. */
+  public readonly reports: pulumi.Output<Record<string, VerificationReport>>;
+  /** Everything that the outside can reach. */
+  public readonly exposure: pulumi.Output<ExposureEntry[]>;
+  /** Text for `~/.ssh/config`: `ssh SERVER` with every host key pinned. Needs OpenSSH 8.5 or newer. */
+  public readonly sshConfig: pulumi.Output<string>;
+  /** Makes the local `docker` talk to the first manager over SSH, once `sshConfig` is in place. */
+  public readonly dockerContextCommand: pulumi.Output<string>;
+
+  /** @throws InvalidArgumentError before anything is made. */
+  constructor(name: string, args: SwarmClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    const plan = planCluster(name, args);
+    const policy = completePolicy(plan.component, args.policy, plan.policy);
+    super("hcloud-swarm:index:SwarmCluster", name, shownInputs(plan, policy), opts);
+
+    const { timeouts, network: networkPlan } = plan;
+    const owner: Owner = { ...plan, component: this, name };
+    const privateKey = pulumi.secret(plan.ssh.privateKey);
+    const publicKey = pulumi.output(plan.ssh.publicKey ?? pulumi.unsecret(privateKey.apply(publicKeyOf)));
+    const sshPort = plan.policy.ssh.port;
+
+    const sshKey = sshKeyId(owner, publicKey, plan.ssh.existing);
+    const network = privateNetwork(owner, networkPlan);
+    const firewallIds = cloudFirewallIds(owner, plan.cloudFirewall, cloudFirewallRules(plan, policy));
+    const groups = spreadGroups(
+      owner,
+      plan.nodes.flatMap((node) => node.placementGroup ?? []),
+    );
+    const servers = plan.nodes.map((node) => ({
+      ...node,
+      ...bootNode(owner, {
+        ...plan,
+        ...node,
+        suffix: `-${node.name}`,
+        facts: factsOf(node),
+        placementGroup: groups.get(node.placementGroup ?? ""),
+        network,
+        sshKey,
+        firewallIds,
+        privateKey,
+        policy,
+        sshPort,
+      }),
+    }));
+    const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node) }));
+    const candidates = nodes.map((node) => {
+      const peers = pulumi.all(nodes.filter((other) => other !== node).map((other) => other.privateIp));
+      return { ...node, place: applyPolicy(node, peers, timeouts.probation) };
+    });
+    const swarm = joinSwarm(candidates, {
+      overlayRange: networkPlan.overlayRange,
+      waitSeconds: timeouts.swarm,
+      probationSeconds: timeouts.probation,
+      nonce: plan.verify === VerifyMode.Always ? new Date().toISOString() : undefined,
+    });
+
+    this.nodes = pulumi.output(Object.fromEntries(nodes.map((node) => [node.name, clusterNode(node)])));
+    this.swarmId = swarm.id;
+    this.workerJoinToken = swarm.workerToken;
+    this.managerJoinToken = swarm.managerToken;
+    this.reports = pulumi.output(swarm.reports);
+    this.exposure = policy.apply((complete) => [...exposureOf(complete, plan.nodes)]);
+    this.sshConfig = pulumi
+      .all(nodes.map(({ serverName, server, hostKey }) => ({ name: serverName, address: server.ipv4Address, hostKey })))
+      .apply((hosts) => sshConfig(hosts.map((host) => ({ ...host, port: sshPort, user: "root" }))));
+    const manager = nodes.find((node) => node.role === "manager");
+    this.dockerContextCommand = pulumi.output(
+      `docker context create ${plan.prefix} --docker host=ssh://${manager?.serverName}`,
+    );
+    this.registerOutputs({
+      nodes: this.nodes,
+      swarmId: this.swarmId,
+      workerJoinToken: this.workerJoinToken,
+      managerJoinToken: this.managerJoinToken,
+      reports: this.reports,
+      exposure: this.exposure,
+      sshConfig: this.sshConfig,
+      dockerContextCommand: this.dockerContextCommand,
+    });
+  }
+}
+
+/** What a preview compares: plain, without secrets, one key for each opening and for each node. */
+function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>) {
+  const nodes = plan.nodes.map(({ name, pool, role, serverType, location, image }) => [
+    name,
+    { pool, role, serverType, location, image },
+  ]);
+  return { policy: policy.apply(policyEntries), nodes: Object.fromEntries(nodes) };
+}
+
+function clusterNode({
+  serverName,
+  role,
+  server,
+  privateIp,
+}: NodePlan & BootedNode & { privateIp: pulumi.Output<string> }) {
+  return {
+    name: serverName,
+    role,
+    publicIpv4: server.ipv4Address,
+    publicIpv6: server.ipv6Address,
+    privateIp,
+    serverId: server.id,
+  };
+}
+
+function privateIpOf({ server, serverName }: NodePlan & BootedNode): pulumi.Output<string> {
+  return server.networks.apply((networks) => {
+    const ip = networks?.[0]?.ip;
+    if (ip === undefined) throw new Error(`server ${serverName} has no address in the private network`);
+    return ip;
+  });
+}
