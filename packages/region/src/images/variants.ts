@@ -38,6 +38,8 @@ const BASE = [
   "less",
   "vim-tiny",
   "tzdata",
+  // The guest agent sets the clock with its hwclock.
+  "util-linux-extra",
   "gpg",
   "netbase",
 ];

@@ -22,6 +22,8 @@ import { firstAddress } from "./ranges.js";
 
 /** MTU of Hetzner's private networks. */
 export const PRIVATE_MTU = 1450;
+/** The router's side of every link. Always the same, so that a guest that comes back from a checkpoint knows it still. */
+const GATEWAY_MAC = "02:00:ac:1f:01:01";
 const LEASE_SECONDS = 86_400;
 
 interface Network {
@@ -100,7 +102,11 @@ export class Router {
   /** Brings up the tap of a machine that was just started; its guest must not run yet. */
   async plugPublic(serverId: number, { mac, ipv4, ipv6Network }: PublicInterface): Promise<void> {
     const tap = publicTap(serverId);
-    const lines = [`addr add fe80::1/64 dev ${tap} nodad`, `link set ${tap} up`];
+    const lines = [
+      `link set ${tap} address ${GATEWAY_MAC}`,
+      `addr add fe80::1/64 dev ${tap} nodad`,
+      `link set ${tap} up`,
+    ];
     if (ipv4) {
       lines.push(`neigh replace ${ipv4} lladdr ${mac} dev ${tap} nud permanent`);
       lines.push(`route replace ${ipv4}/32 dev ${tap} src ${PUBLIC_GATEWAY}`);
@@ -249,7 +255,7 @@ export class Router {
     if (!(await tryRun("ip", ["-n", namespace, "link", "show", tap]))) return;
     const gateway = firstAddress(network.spec.ipRange);
     await ipBatch(namespace, [
-      `link set ${tap} mtu ${PRIVATE_MTU} up`,
+      `link set ${tap} address ${GATEWAY_MAC} mtu ${PRIVATE_MTU} up`,
       ...[nic.ip, ...nic.aliasIps].flatMap((address) => [
         `neigh replace ${address} lladdr ${nic.mac} dev ${tap} nud permanent`,
         `route replace ${address}/32 dev ${tap} src ${gateway}`,
