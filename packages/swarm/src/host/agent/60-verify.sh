@@ -10,8 +10,17 @@ check() {
 # One line of printable text, bounded: it goes into a table and into JSON.
 flat() { printf '%s' "$1" | tr '\n\t' '; ' | tr -cd '\40-\176' | cut -c 1-600; }
 
-# Where dockerd would find a program: it takes the first one of its own PATH.
-flavour() { "$(tool "$1" '')" -V 2>/dev/null | sed -n 's/.*(\(.*\))$/\1/p'; }
+# flavour FAMILY: of the program that dockerd runs, the first one in its own PATH.
+flavour() {
+  (
+    pid=$(unit_property docker.service MainPID)
+    if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
+      dockerd_path=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^PATH=//p')
+      PATH=${dockerd_path:-$PATH}
+    fi
+    "$(tool "$1" '')" -V 2>/dev/null | sed -n 's/.*(\(.*\))$/\1/p'
+  )
+}
 
 check_backend() {
   for family in 4 6; do
@@ -48,7 +57,9 @@ check_peers_in_force() {
 
 # One question to systemd for all units and properties; unit_property UNIT PROPERTY reads the answer.
 ask_systemd() {
-  systemctl show --property=Id,LoadState,UnitFileState,ActiveState,Requires,After,Environment,ExecStart \
+  : >"$WORK/units"
+  has_systemd || return 0
+  systemctl show --property=Id,LoadState,UnitFileState,ActiveState,MainPID,Requires,After,Environment,ExecStart \
     "$UNIT" hcloud-iptables-check.timer docker.service \
     nftables.service ufw.service firewalld.service netfilter-persistent.service >"$WORK/units" 2>/dev/null || :
 }
@@ -64,7 +75,6 @@ unit_property() {
 
 check_units() {
   has_systemd || return 0
-  ask_systemd
   check unit-enabled enabled "$(unit_property "$UNIT" UnitFileState)"
   check unit-active active "$(unit_property "$UNIT" ActiveState)"
   check timer-active active "$(unit_property hcloud-iptables-check.timer ActiveState)"
@@ -118,6 +128,7 @@ check_swarm() {
 
 run_checks() {
   : >"$WORK/checks"
+  ask_systemd
   check_backend
   check_payload
   check_peers_in_force
