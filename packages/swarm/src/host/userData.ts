@@ -69,7 +69,7 @@ function sshdOptions(port: number): string {
   return `${lines.join("\n")}\n`;
 }
 
-function unitPath(name: string): string {
+export function unitPath(name: string): string {
   return name.endsWith(".conf") ? `/etc/systemd/system/docker.service.d/${name}` : `/etc/systemd/system/${name}`;
 }
 

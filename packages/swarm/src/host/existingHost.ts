@@ -1,0 +1,103 @@
+/** The host agent on a host that exists already: programs that put it there and take it away, for `sh -s` or as a command. */
+import { gzipSync } from "node:zlib";
+import { agentScript, unitFiles } from "./agentSources";
+import { unitPath } from "./userData";
+
+const agentPath = "/opt/hcloud-iptables.sh";
+const files = [
+  { path: agentPath, mode: "0755", text: agentScript },
+  ...Object.entries(unitFiles).map(([name, text]) => ({ path: unitPath(name), mode: "0644", text })),
+];
+
+/**
+ * Puts the agent, its units and Docker's drop-in on the host and enables them. Nothing that runs is stopped, restarted or
+ * cut off: no rule changes before the first `apply`. Exits with 1, and says why, on a host that cannot take the agent.
+ */
+export function installProgram(): string {
+  const puts = files.map(({ path, mode, text }) => `  put ${mode} ${path} <<'EOF'\n${packed(text)}\nEOF\n`);
+  return `set -eu
+fail() { printf 'install: %s\\n' "$*" >&2; exit 1; }
+
+# put MODE PATH: as a whole or not at all.
+put() {
+  mkdir -p "\${2%/*}"
+  base64 -d | gzip -dc >"$2.new"
+  chmod "$1" "$2.new"
+  mv -f "$2.new" "$2"
+}
+
+need_tools() {
+  for tool in iptables ip6tables ipset conntrack curl openssl; do
+    command -v "$tool" >/dev/null || missing=yes
+  done
+  [ -n "\${missing-}" ] || return 0
+  command -v apt-get >/dev/null || fail 'iptables, ipset, conntrack, curl and openssl must be installed'
+  export DEBIAN_FRONTEND=noninteractive
+  {
+    apt-get -o DPkg::Lock::Timeout=300 update &&
+      apt-get -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \\
+        iptables ipset conntrack curl ca-certificates openssl
+  } >&2 || fail 'could not install iptables, ipset, conntrack, curl and openssl'
+}
+
+# A switch under a running Docker would leave its rules behind in the other backend: that is for the host's owner to do.
+need_nft_backend() {
+  for tool in iptables ip6tables; do
+    case $("$tool" -V) in
+      *nf_tables*) ;;
+      *) fail "$tool is not of the nf_tables kind here: update-alternatives --set $tool /usr/sbin/$tool-nft, then restart Docker" ;;
+    esac
+  done
+}
+
+# Starting or stopping nftables flushes every rule. Masked, never stopped.
+mask_nftables() {
+  [ "$(systemctl is-enabled nftables.service 2>/dev/null || :)" != masked ] || return 0
+  systemctl mask nftables.service >&2 || fail 'could not mask nftables.service'
+  mkdir -p /var/lib/hcloud-iptables
+  : >/var/lib/hcloud-iptables/nftables-was-not-masked
+}
+
+main() {
+  command -v systemctl >/dev/null || fail 'this host has no systemd'
+  need_tools
+  need_nft_backend
+  mask_nftables
+  put_files
+  systemctl daemon-reload
+  systemctl enable hcloud-iptables.service hcloud-iptables-check.timer >&2
+}
+
+put_files() {
+${puts.join("")}}
+main </dev/null
+`;
+}
+
+/** Takes away what {@link installProgram} and the agent put there. Docker runs on; the host is open afterwards. */
+export function removeProgram(): string {
+  const paths = files.map(({ path }) => path);
+  return `set -eu
+main() {
+  systemctl disable --now hcloud-iptables-check.timer >&2 || :
+  systemctl disable hcloud-iptables.service >&2 || :
+  # First Docker lets go of the unit: stopping the unit would stop Docker with it.
+  rm -f ${unitPath("10-hcloud-iptables.conf")}
+  systemctl daemon-reload
+  unmask=no
+  [ ! -e /var/lib/hcloud-iptables/nftables-was-not-masked ] || unmask=yes
+  [ ! -x ${agentPath} ] || ${agentPath} remove
+  systemctl stop hcloud-iptables.service || :
+  [ "$unmask" = no ] || systemctl unmask nftables.service >&2
+  rm -f ${paths.join(" ")}
+  systemctl daemon-reload
+}
+main </dev/null
+`;
+}
+
+/** Compressed, in lines of base64. */
+function packed(text: string): string {
+  const base64 = gzipSync(text, { level: 9 }).toString("base64");
+  return base64.replace(/.{1,76}/g, "$&\n").trimEnd();
+}
