@@ -38,8 +38,8 @@ export function unsuitable(root) {
     problems.push("Root is needed: network namespaces and packet filters are made. Run it with sudo, or as root.");
   if (!existsSync("/usr/bin/apt-get"))
     problems.push("A Debian system (12 or later) is needed: missing tools are installed with apt-get.");
-  if (!goVersion())
-    problems.push("Go (1.24 or later) is needed on PATH: the Pulumi engine and providers are built from Go modules.");
+  if (!goIsRecent())
+    problems.push("Go (1.26 or later) is needed on PATH: the Pulumi engine and providers are built from Go modules.");
   const free = statfsSync(root);
   if (free.bavail * free.bsize < 12 * gib)
     problems.push(
@@ -53,9 +53,10 @@ export function unsuitable(root) {
   return problems;
 }
 
-function goVersion() {
-  const run = spawnSync("go", ["version"], { encoding: "utf8" });
-  return run.status === 0 ? run.stdout.trim() : undefined;
+function goIsRecent() {
+  const run = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" });
+  const [, major = 0, minor = 0] = /^go(\d+)\.(\d+)/.exec(run.stdout ?? "")?.map(Number) ?? [];
+  return run.status === 0 && (major > 1 || minor >= 26);
 }
 
 function availableMemory() {
