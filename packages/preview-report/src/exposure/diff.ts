@@ -21,7 +21,9 @@ export function diffRules(before: RuleSet, after: RuleSet): ExposureChange[] {
   const protocols = [...new Set([...before.rules, ...after.rules].map((rule) => rule.protocol))].sort();
   return protocols.flatMap((protocol) =>
     FAMILIES.flatMap((family) => {
-      const of = (rules: readonly Rule[]) => rules.filter((it) => it.protocol === protocol && it.family === family);
+      // What is open for any protocol is open for this one: a firewall in front of an open server closes it.
+      const of = (rules: readonly Rule[]) =>
+        rules.filter((it) => (it.protocol === protocol || it.protocol === "any") && it.family === family);
       return diffPorts(protocol, family, of(before.rules), of(after.rules));
     }),
   );
@@ -29,14 +31,16 @@ export function diffRules(before: RuleSet, after: RuleSet): ExposureChange[] {
 
 function diffPorts(protocol: string, family: Family, before: Rule[], after: Rule[]): ExposureChange[] {
   // Between two neighbouring edges nothing changes, so each piece is looked at once.
-  const edges = [...new Set([...before, ...after].flatMap((rule) => [rule.from, rule.to + 1]))].sort((a, b) => a - b);
+  const own = [...before, ...after].filter((rule) => rule.protocol === protocol);
+  const edges = [...new Set(own.flatMap((rule) => [rule.from, rule.to + 1]))].sort((a, b) => a - b);
   const result: ExposureChange[] = [];
   for (const [index, from] of edges.entries()) {
     const next = edges[index + 1];
     if (next === undefined) break;
     const left = at(before, from);
     const right = at(after, from);
-    if (isNobody(left) && isNobody(right)) continue;
+    const named = own.some((rule) => rule.from <= from && from <= rule.to);
+    if (!named || (isNobody(left) && isNobody(right))) continue;
     const last = result[result.length - 1];
     if (last && last.to === from - 1 && last.before.key === left.key && last.after.key === right.key) {
       last.to = next - 1;

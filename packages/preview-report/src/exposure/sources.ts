@@ -77,8 +77,8 @@ function merge(ranges: Range[]): Range[] {
   const result: Range[] = [];
   for (const range of sorted) {
     const last = result[result.length - 1];
-    if (last && range.start <= last.end + 1n) last.end = range.end > last.end ? range.end : last.end;
-    else result.push({ ...range });
+    if (!last || range.start > last.end + 1n) result.push({ ...range });
+    else if (range.end > last.end) last.end = range.end;
   }
   return result;
 }

@@ -1,0 +1,185 @@
+/** The command line: the only part that reads files, the environment and the clock, and that writes. */
+import { createReadStream } from "node:fs";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { EXIT, evaluateGates, GATES, type GateName, isGateName } from "./gates/gates.js";
+import { parseWaivers, WaiverFileError } from "./gates/waivers.js";
+import { GitHubError, upsertComment } from "./github/comment.js";
+import { targetFromEnvironment } from "./github/environment.js";
+import { reportOf } from "./preview.js";
+import { renderMarkdown } from "./render/markdown.js";
+import { gateLines, renderText } from "./render/text.js";
+
+interface Options {
+  format: "markdown" | "json" | "text";
+  maxChars: number;
+  failOn: GateName[];
+  waivers?: string;
+  today?: string;
+  output?: string;
+  redactEnv: string[];
+  githubComment?: boolean;
+  commentAuthor: string;
+  commentKey?: string;
+}
+
+/** Variables whose values never appear in a report, set by the usual tools. */
+const SECRET_VARIABLES = [
+  "HCLOUD_TOKEN",
+  "PULUMI_ACCESS_TOKEN",
+  "PULUMI_CONFIG_PASSPHRASE",
+  "GITHUB_TOKEN",
+  "GH_TOKEN",
+  "INPUT_TOKEN",
+];
+
+class UsageError extends Error {}
+
+/** Runs the command line. Resolves to the exit code; prints its own errors. */
+export async function main(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const program = command();
+  program.exitOverride().configureOutput({ outputError: (text, write) => write(text) });
+  let code: number = EXIT.internal;
+  program.action(async (input: string | undefined) => {
+    code = await run(input ?? "-", program.opts<Options>(), env);
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return code;
+  } catch (error) {
+    if (isCommanderError(error)) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const text = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`preview-report: ${text}\n`);
+    if (error instanceof UsageError || error instanceof WaiverFileError) return EXIT.usage;
+    return EXIT.internal;
+  }
+}
+
+function command(): Command {
+  const gates = GATES.map(([name, code, meaning]) => `  ${String(code).padEnd(4)}${name}: ${meaning}`).join("\n");
+  return new Command("preview-report")
+    .description("Turns a Pulumi preview into a report: danger, exposure, trust.")
+    .argument("[input]", "file with engine events or `preview --json`; - for standard input", "-")
+    .addOption(
+      new Option("-f, --format <format>", "what to print").choices(["markdown", "json", "text"]).default("text"),
+    )
+    .option("--max-chars <number>", "most characters of Markdown; 0 for no limit", wholeNumber, 60_000)
+    .option("--fail-on <gates>", "gates that stop, separated by commas, or `all`", gateNames, [])
+    .option("--waivers <file>", "YAML file of waivers")
+    .option("--today <date>", "the day (YYYY-MM-DD) that waivers are judged by; default: today in UTC", day)
+    .option("-o, --output <file>", "write the report there instead of to standard output")
+    .option("--redact-env <name>", "an environment variable whose value is a secret; may be repeated", collect, [])
+    .option(
+      "--github-comment",
+      "also write the report as the stack's comment on the pull request (needs GITHUB_* and a token)",
+    )
+    .option("--comment-author <login>", "whose comment may be updated", "github-actions[bot]")
+    .option("--comment-key <text>", "what there is one comment for; default: project and stack")
+    .addHelpText(
+      "after",
+      `\nExit codes:\n  0   no gate fired\n  1   internal error\n  2   usage or waivers file\n  3   input cut off or unreadable\n  4   the preview itself failed\n${gates}\nWhere several fire, the first in this list counts.`,
+    );
+}
+
+async function run(input: string, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
+  const waivers =
+    options.waivers === undefined
+      ? []
+      : parseWaivers(
+          await text(options.waivers),
+          GATES.map(([name]) => name),
+        );
+  const secrets = [...SECRET_VARIABLES, ...options.redactEnv]
+    .map((name) => env[name] ?? "")
+    .filter((value) => value.length >= 4);
+  const { report, status } = await reportOf(input === "-" ? process.stdin : open(input), { secrets });
+  const today = options.today ?? new Date().toISOString().slice(0, 10);
+  const gates = evaluateGates(report, options.failOn, waivers, today);
+  const shownGates = options.failOn.length > 0 || waivers.length > 0 ? gates : undefined;
+  const markdown = () => renderMarkdown(report, { maxChars: options.maxChars, gates: shownGates });
+  const printed =
+    options.format === "markdown"
+      ? markdown()
+      : options.format === "json"
+        ? `${JSON.stringify({ ...report, gates: shownGates ?? null, exitCode: gates.exitCode }, null, 2)}\n`
+        : renderText(report, shownGates);
+  if (options.output === undefined) process.stdout.write(printed);
+  else await writeFile(options.output, printed);
+  for (const problem of status.problems) process.stderr.write(`preview-report: ${problem}\n`);
+  for (const line of gateLines(shownGates)) process.stderr.write(`preview-report: ${line}\n`);
+  if (options.githubComment) await comment(report, markdown(), options, env);
+  return gates.exitCode;
+}
+
+/** A pull request from a fork gets a token that may not comment: the job's summary then has the report. */
+async function comment(
+  report: { project: string; stack: string },
+  markdown: string,
+  options: Options,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  if (env.GITHUB_STEP_SUMMARY) await appendFile(env.GITHUB_STEP_SUMMARY, `${markdown}\n`);
+  const target = await targetFromEnvironment(env, options.commentAuthor, text);
+  if (!target) {
+    process.stderr.write("preview-report: not a pull request, or no token: no comment written\n");
+    return;
+  }
+  const key = options.commentKey ?? `${report.project}/${report.stack}`;
+  try {
+    const { action, url } = await upsertComment(target, key, markdown);
+    process.stderr.write(`preview-report: comment ${action} ${url.replace(/[^\x20-\x7e]/g, "")}\n`);
+  } catch (error) {
+    if (!(error instanceof GitHubError) || ![401, 403, 404].includes(error.status)) throw error;
+    process.stderr.write(`preview-report: ${error.message}; no comment written (a fork's token may not)\n`);
+  }
+}
+
+async function text(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${codeOf(error)}`);
+  }
+}
+
+async function* open(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${codeOf(error)}`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? "unknown error";
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError("A whole number is needed.");
+  return Number(value);
+}
+
+function day(value: string): string {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(value)) throw new InvalidArgumentError("A date of the form YYYY-MM-DD is needed.");
+  return value;
+}
+
+function gateNames(value: string, before: GateName[]): GateName[] {
+  if (value.trim() === "all") return GATES.map(([name]) => name);
+  const names = value.split(/[\s,]+/).filter(Boolean);
+  const wrong = names.find((name) => !isGateName(name));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(
+      `There is no gate ${JSON.stringify(wrong)}. Gates: ${GATES.map(([name]) => name).join(", ")}.`,
+    );
+  }
+  return [...new Set([...before, ...names.filter(isGateName)])];
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+function isCommanderError(error: unknown): error is { exitCode: number } {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("commander.");
+}
