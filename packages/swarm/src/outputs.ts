@@ -16,6 +16,8 @@ export interface ClusterNode {
 
 /** The host agent's report on one host. */
 export interface VerificationReport {
+  /** Of the report's form: 1. */
+  version: number;
   /** The host's name. */
   node: string;
   /** Of the payload that was found in force. */

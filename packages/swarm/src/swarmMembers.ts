@@ -1,11 +1,12 @@
 /** The nodes' last steps: they become a swarm, confirm their policies and are verified. */
 import * as pulumi from "@pulumi/pulumi";
 import { planMembership, type SwarmNode } from "./membership/plan";
-import { initResult, memberResult } from "./membership/result";
+import { initResult } from "./membership/result";
 import { membershipProgram } from "./membership/script";
 import type { VerificationReport } from "./outputs";
-import { confirmationProgram, printMembership } from "./remote/confirmation";
+import { confirmationProgram, printResult } from "./remote/confirmation";
 import { lastStep, type StepPlace } from "./remote/steps";
+import { parseReport } from "./verification";
 
 export interface Candidate extends SwarmNode {
   readonly place: StepPlace;
@@ -46,7 +47,7 @@ export function joinSwarm(candidates: readonly Candidate[], settings: SwarmSetti
   );
   const started = last(first, start, settings);
   // The output is a secret because of the tokens; of what is taken out of it, only they are.
-  const swarm = started.stdout.apply(initResult);
+  const swarm = pulumi.secret(started.stdout).apply(initResult);
   const id = pulumi.unsecret(swarm.swarmId);
 
   const done = new Map<string, pulumi.Resource>([[first.name, started]]);
@@ -61,7 +62,7 @@ export function joinSwarm(candidates: readonly Candidate[], settings: SwarmSetti
       );
     const joined = last(node, join, settings, after === undefined ? [] : [must(done, after)]);
     done.set(node.name, joined);
-    reports[node.name] = pulumi.unsecret(joined.stdout.apply(memberResult).report);
+    reports[node.name] = pulumi.unsecret(joined.stdout).apply(parseReport);
   }
   return {
     id,
@@ -83,7 +84,7 @@ function last(
       kind: "membership",
       digest,
       probationSeconds,
-      program: pulumi.interpolate`${membership}${confirmationProgram}${printMembership}`,
+      program: pulumi.interpolate`${membership}${confirmationProgram}${printResult}`,
       ...(nonce === undefined ? {} : { nonce }),
     },
   );

@@ -1,39 +1,22 @@
-/** What the last step of a host prints: one line of JSON. */
+/** What the last step of a node prints: on the one that runs `init` the swarm in one line of JSON, on all of them the report. */
 import * as z from "zod";
+import { parseReport, type Report } from "../verification";
 
-const reportSchema = z.object({
-  node: z.string(),
-  digest: z.string(),
-  time: z.string(),
-  passed: z.boolean(),
-  checks: z.array(z.object({ name: z.string(), passed: z.boolean(), expected: z.string(), found: z.string() })),
-});
-
-const memberSchema = z.object({ report: reportSchema });
-const initSchema = memberSchema.extend({
+const swarmSchema = z.object({
   swarmId: z.string().min(1),
   workerToken: z.string().startsWith("SWMTKN-"),
   managerToken: z.string().startsWith("SWMTKN-"),
 });
 
-export type MemberResult = z.infer<typeof memberSchema>;
-export type InitResult = z.infer<typeof initSchema>;
+export type InitResult = z.infer<typeof swarmSchema> & { readonly report: Report };
 
-/** Of the node that runs `init`. It holds the join tokens, so the text is never quoted. */
+/** Of the node that runs `init`. Its first line holds the join tokens and is never quoted. */
 export function initResult(stdout: string): InitResult {
-  return parse(initSchema, stdout);
-}
-
-/** Of every other host. */
-export function memberResult(stdout: string): MemberResult {
-  return parse(memberSchema, stdout);
-}
-
-function parse<S extends z.ZodType>(schema: S, stdout: string): z.output<S> {
-  const result = schema.safeParse(jsonOf(stdout));
-  if (result.success) return result.data;
-  const paths = result.error.issues.map((issue) => issue.path.join(".") || "all of it").join(", ");
-  throw new Error(`the last step of a host printed something unexpected: ${paths}`);
+  const [swarm = "", report, ...rest] = stdout.trim().split("\n");
+  const parsed = swarmSchema.safeParse(jsonOf(swarm));
+  if (!parsed.success || report === undefined || rest.length > 0)
+    throw new Error("the first manager's last step printed something else than a swarm and a report");
+  return { ...parsed.data, report: parseReport(report) };
 }
 
 function jsonOf(text: string): unknown {

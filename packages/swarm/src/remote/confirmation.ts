@@ -44,15 +44,11 @@ report=$(${agentPath} verify --json) || {
 }
 `;
 
-/** Prints the result of a host that is in no swarm. */
-export const printReport = `printf '{"report":%s}\\n' "$report"\n`;
-
-/** Prints the result of a node; on the one that runs \`init\` with the join tokens, so its output is a secret. */
-export const printMembership = `
+/** Prints the report, and on the node that started the swarm the join tokens before it: there the output is a secret. */
+export const printResult = `
 if [ -n "\${members_worker_token-}" ]; then
-  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s","report":%s}\\n' \\
-    "$members_swarm_id" "$members_worker_token" "$members_manager_token" "$report"
-else
-  printf '{"report":%s}\\n' "$report"
+  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s"}\\n' \\
+    "$members_swarm_id" "$members_worker_token" "$members_manager_token"
 fi
+printf '%s\\n' "$report"
 `;
