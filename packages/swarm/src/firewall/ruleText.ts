@@ -42,10 +42,9 @@ function renderMatch(match: Match): string {
     case "limit":
       return `-m limit --limit ${renderRate(match.perMinute, 10_000)}`;
     case "rate": {
-      const burst = match.burst === defaultBurst ? "" : ` --hashlimit-burst ${match.burst}`;
       const mask = match.family === "inet" ? "" : " --hashlimit-srcmask 64";
       const rate = renderRate(match.perMinute, 1_000_000);
-      return `-m hashlimit --hashlimit-upto ${rate}${burst} --hashlimit-mode srcip --hashlimit-name ${match.name}${mask}`;
+      return `-m hashlimit --hashlimit-upto ${rate} --hashlimit-burst ${match.burst} --hashlimit-mode srcip --hashlimit-name ${match.name}${mask}`;
     }
     case "cgroup":
       return `-m cgroup --path ${quote(match.path)}`;
@@ -142,7 +141,8 @@ function parseMatch(words: Words): Match {
     case "hashlimit": {
       words.expect("--hashlimit-upto");
       const perMinute = parseRate(words.next());
-      const burst = words.take("--hashlimit-burst") ? words.number() : defaultBurst;
+      words.expect("--hashlimit-burst");
+      const burst = words.number();
       words.expect("--hashlimit-mode", "srcip", "--hashlimit-name");
       const name = words.next();
       const family: Family = words.take("--hashlimit-srcmask") ? "inet6" : "inet";
@@ -177,9 +177,6 @@ function parseTarget(words: Words): Target {
       throw new Error(`unknown target ${name}`);
   }
 }
-
-/** What iptables leaves unsaid about a burst. */
-const defaultBurst = 5;
 
 const units = [
   ["day", 86_400],
