@@ -52,7 +52,8 @@ export class CheckpointStore {
   }
 
   get(name: string): Manifest {
-    const found = this.list().find((item) => item.name === checkCheckpointName(name));
+    checkCheckpointName(name);
+    const found = this.list().find((item) => item.name === name);
     if (!found) throw new Error(`there is no checkpoint ${JSON.stringify(name)}`);
     return found;
   }

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { cpio } from "./cpio.js";
+import { parseIndexTargets } from "./debianSource.js";
+import { recipeDigest } from "./recipe.js";
+import { sourceLines, variantOf } from "./variants.js";
+
+describe("debian source", () => {
+  const rows = [
+    "http://deb.example/debian-security/\tDebian\tDebian-Security\tmain",
+    "https://other.example/node/\tNode\tNode\tmain",
+    "http://deb.example/debian/\tDebian\tDebian\tmain",
+  ];
+
+  it("is what apt is configured for", () => {
+    expect(parseIndexTargets(rows.join("\n"))).toEqual({
+      archive: "http://deb.example/debian",
+      security: "http://deb.example/debian-security",
+    });
+  });
+
+  it("guesses the security archive beside the main one", () => {
+    expect(parseIndexTargets(rows.slice(1).join("\n")).security).toBe("http://deb.example/debian-security");
+  });
+
+  it("says what to do when apt knows nothing", () => {
+    expect(() => parseIndexTargets("")).toThrow("apt-get update");
+  });
+});
+
+describe("variants", () => {
+  it("have the suites of their release", () => {
+    expect(sourceLines(variantOf("debian-13"), "http://a", "http://s")).toEqual([
+      "deb http://a trixie main",
+      "deb http://a trixie-updates main",
+      "deb http://s trixie-security main",
+    ]);
+    expect(sourceLines(variantOf("debian-sid"), "http://a", "http://s")).toEqual(["deb http://a sid main"]);
+  });
+
+  it("have digests of their own", () => {
+    expect(recipeDigest(variantOf("debian-13"))).toMatch(/^[0-9a-f]{16}$/);
+    expect(recipeDigest(variantOf("debian-13"))).not.toBe(recipeDigest(variantOf("debian-12")));
+  });
+
+  it("are named when a wrong one is asked for", () => {
+    expect(() => variantOf("ubuntu")).toThrow("debian-13, debian-12, debian-sid");
+  });
+});
+
+describe("cpio", () => {
+  it("pads names and data to four bytes and ends with the trailer", () => {
+    const archive = cpio([{ name: "init", mode: 0o100755, data: Buffer.from("hello") }]);
+    expect(archive.length % 4).toBe(0);
+    expect(archive.toString("latin1", 0, 6)).toBe("070701");
+    // Size of the data, size of the name with its end.
+    expect(archive.toString("latin1", 54, 62)).toBe("00000005");
+    expect(archive.toString("latin1", 94, 102)).toBe("00000005");
+    expect(archive.toString("latin1", 116, 121)).toBe("hello");
+    expect(archive.toString("latin1")).toContain("TRAILER!!!");
+  });
+});
