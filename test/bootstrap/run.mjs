@@ -15,7 +15,7 @@ const usage = `usage: node test/bootstrap/run.mjs [demo|test] [arguments]
 
   (nothing)   install what is missing, build, make the engine and the virtual machines' image
   demo        the same, then a hardened three-node swarm on virtual machines   [--keep] [--help]
-  test        the same, then every unit, component and whole-system test      [--unit] [--help]
+  test        the same, then the tests                                        [--system] [--help]
 `;
 
 async function main() {
