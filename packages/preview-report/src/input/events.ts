@@ -18,10 +18,10 @@ const stateSchema = z.object({
   protect: flag,
   retainOnDelete: flag,
   external: flag,
-  inputs: z.unknown(),
-  outputs: z.unknown(),
+  inputs: z.unknown().optional(),
+  outputs: z.unknown().optional(),
   dependencies: texts,
-  propertyDependencies: z.unknown(),
+  propertyDependencies: z.unknown().optional(),
 });
 
 /** One side of a step: a resource's state before or after it. */
@@ -229,15 +229,15 @@ function toStep(raw: z.infer<typeof stepSchema>): Step {
 const digestStepSchema = z.object({
   op: z.string(),
   urn: z.string(),
-  oldState: z.unknown(),
-  newState: z.unknown(),
-  replaceReasons: z.unknown(),
-  diffReasons: z.unknown(),
-  detailedDiff: z.unknown(),
+  oldState: z.unknown().optional(),
+  newState: z.unknown().optional(),
+  replaceReasons: z.unknown().optional(),
+  diffReasons: z.unknown().optional(),
+  detailedDiff: z.unknown().optional(),
 });
 
 const digestSchema = z.object({
-  config: z.unknown(),
+  config: z.unknown().optional(),
   steps: z.array(z.unknown()).nullish(),
   diagnostics: z.array(z.unknown()).nullish().catch(null),
   changeSummary: counts,

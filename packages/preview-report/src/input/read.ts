@@ -6,7 +6,7 @@ import { type Line, readLines } from "./lines.js";
 export type InputFormat = "events" | "digest" | "none";
 
 export interface ReadStatus {
-  /** `events`: one JSON a line; `digest`: the document of plain `preview --json`; `none`: neither was found. */
+  /** `events`: one JSON a line; `digest`: the document of plain preview --json; `none`: neither was found. */
   format: InputFormat;
   /** False where input ended early or a part of it could not be read: the report then shows what was read. */
   complete: boolean;
@@ -99,9 +99,7 @@ class Reader {
     if (this.format === "digest") this.finishDigest();
     else if (this.format === "events") this.finishEvents();
     else
-      this.problems.push(
-        "No preview was found: the input holds neither engine events nor a `preview --json` document.",
-      );
+      this.problems.push("No preview was found: the input holds neither engine events nor a preview --json document.");
     if (this.brokenLines > 0) this.problems.push(`${count(this.brokenLines, "line")} could not be read as JSON.`);
     for (const [name, times] of this.malformed) {
       this.problems.push(
@@ -153,7 +151,7 @@ class Reader {
     const events = readDigest(json);
     if (!events) {
       this.format = "none";
-      this.problems.push("The input is JSON, but neither engine events nor a `preview --json` document.");
+      this.problems.push("The input is JSON, but neither engine events nor a preview --json document.");
       return;
     }
     this.sink({ kind: "ignored" }, json);

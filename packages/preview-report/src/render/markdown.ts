@@ -50,17 +50,13 @@ function fit(section: Section, room: number): { text: string; rows: number } | u
   let high = Math.min(section.rows, Number.isFinite(room) ? Math.floor(room / 20) : section.rows);
   const whole = render(high);
   if (whole.length < room) return { text: whole, rows: high };
-  if (high === 0) return undefined;
-  let best: { text: string; rows: number } | undefined;
-  let low = 0;
-  high--;
-  while (low <= high) {
-    const middle = Math.floor((low + high) / 2);
-    const text = render(middle);
-    if (text.length < room) {
-      best = { text, rows: middle };
-      low = middle + 1;
-    } else high = middle - 1;
+  // Rows are of much the same length: guess from what was rendered, and step down.
+  let length = whole.length;
+  while (high > 0) {
+    high = Math.min(high - 1, Math.floor(high * (room / length) * 0.97));
+    const text = render(high);
+    if (text.length < room) return { text, rows: high };
+    length = text.length;
   }
-  return best;
+  return undefined;
 }

@@ -7,7 +7,7 @@ interface Part {
 
 /** Names in natural order, runs of three and more consecutive numbers as one. */
 export function compressNames(names: readonly string[]): Part[] {
-  const sorted = [...new Set(names)].sort(natural);
+  const sorted = [...new Set(names)].sort(bySeries);
   const parts: Part[] = [];
   for (let index = 0; index < sorted.length; ) {
     const start = sorted[index] ?? "";
@@ -31,9 +31,20 @@ export function nameList(names: readonly string[], limit: number): string {
 }
 
 function follows(a: string, b: string): boolean {
-  const [left, right] = [/^(.*?)(\d{1,9})$/.exec(a), /^(.*?)(\d{1,9})$/.exec(b)];
-  return left !== null && right !== null && left[1] === right[1] && Number(right[2]) === Number(left[2]) + 1;
+  const [left, right] = [split(a), split(b)];
+  return left.number !== undefined && left.frame === right.frame && right.number === left.number + 1;
+}
+
+/** A name's last number and what stands around it: `web-7-policy` is number 7 of `web-#-policy`. */
+function split(name: string): { frame: string; number: number | undefined } {
+  const match = /^(.*?)(\d{1,9})([^\d]*)$/.exec(name);
+  return match ? { frame: `${match[1]}#${match[3]}`, number: Number(match[2]) } : { frame: name, number: undefined };
 }
 
 const collator = new Intl.Collator("en", { numeric: true });
-const natural = (a: string, b: string): number => collator.compare(a, b);
+function bySeries(a: string, b: string): number {
+  const [left, right] = [split(a), split(b)];
+  return (
+    collator.compare(left.frame, right.frame) || (left.number ?? 0) - (right.number ?? 0) || collator.compare(a, b)
+  );
+}

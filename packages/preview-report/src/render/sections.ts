@@ -84,7 +84,7 @@ function rowed<T>(
 function problems(report: Report): Section | undefined {
   return rowed("problems", 0, report.problems, (items) => [
     paragraph(strong("Do not rely on what is missing here:")),
-    list(items.map((item) => [quote(item)])),
+    list(items.map((item) => [say(item)])),
   ]);
 }
 
@@ -272,7 +272,7 @@ function policy(report: Report): Section | undefined {
 function unknowns(report: Report): Section | undefined {
   return rowed("unknowns", 5, report.unknowns, (items) => [
     heading(3, "Not known"),
-    list(items.map((item) => [quote(item)])),
+    list(items.map((item) => [say(item)])),
   ]);
 }
 

@@ -104,7 +104,7 @@ function countsOf(model: StackModel): Counts {
     if (type === "pulumi:pulumi:Stack" || type.startsWith("pulumi:providers:")) continue;
     if (action !== "read") counts[countOf(action)]++;
   }
-  // Plain `preview --json` leaves unchanged resources out; its summary knows how many there are.
+  // Plain preview --json leaves unchanged resources out; its summary knows how many there are.
   if (counts.same === 0) counts.same = model.summary?.changes.same ?? 0;
   return counts;
 }
@@ -117,7 +117,7 @@ function unknownsOf(model: StackModel, status: ReadStatus): string[] {
   const result: string[] = [];
   if (status.format === "digest") {
     result.push(
-      "The input is plain `preview --json`: results of policy packs are not in it, and unchanged resources only with `--show-sames`, so exposure and quorum that do not change may be missing here.",
+      "The input is plain preview --json: results of policy packs are not in it, and unchanged resources only with --show-sames, so exposure and quorum that do not change may be missing here.",
     );
   }
   if (model.summary?.maybeCorrupt) result.push("The engine says that the stack's state may be corrupt.");
