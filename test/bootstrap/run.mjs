@@ -41,7 +41,8 @@ async function main() {
   );
 
   // The engine's build and the image are independent; both are mostly waiting for one core each.
-  const [engine] = await Promise.all([engineReady(), imageReady()]);
+  const needsImage = command !== "test" || rest.includes("--system");
+  const [engine] = await Promise.all([engineReady(), needsImage ? imageReady() : undefined]);
   const env = { ...process.env, PATH: `${engine.path}:${process.env.PATH}`, HCS_PNPM: pnpm };
   if (command === "demo") return await run(process.execPath, [tsx(), join(root, "test/demo/main.ts"), ...rest], env);
   if (command === "test")
