@@ -4,15 +4,14 @@ export {
   type CloudFirewallGap,
   type CloudFirewallOptions,
   type CloudFirewallRule,
-  cloudFirewallLimits,
   compileCloudFirewall,
 } from "./cloudFirewall";
 export { compileRuleset } from "./compile";
 export type { PolicyEntry, PortOpening, PortProtocol } from "./entries";
-export { PayloadError, PolicyError, type PolicyProblem } from "./errors";
-export { diffExposure, type ExposureDiff, type ExposureRow, exposureOf } from "./exposure";
-export { defaultDataPathPort, type NodeFacts, type NodeRole, swarmPorts } from "./node";
-export { parsePayload, payloadWithoutPeers, peersOf, renderBundle, renderPayload, renderPeersOnly } from "./payload";
+export { PolicyError, type PolicyProblem } from "./errors";
+export { type ExposureDiff, type ExposureRow, exposureOf } from "./exposure";
+export type { NodeFacts, NodeRole } from "./node";
+export { payloadWithoutPeers, renderBundle, renderPayload, renderPeersOnly } from "./payload";
 export {
   normalizePolicy,
   type Policy,
