@@ -147,7 +147,7 @@ function program(): Command {
   withCommon(region.command("start"))
     .description("start the region and wait until its API answers; builds the image at first")
     .option("--memory <MiB>", "most memory that any server gets", number, 1536)
-    .option("--cores <count>", "most cores that any server gets", number, 1)
+    .option("--cores <count>", "most cores that any server gets", number, 2)
     .addOption(new Option("--accelerator <kind>", "how machines run").choices(["auto", "kvm", "tcg"]).default("auto"))
     .addOption(new Option("--image <name>", "image to have ready").choices(variantNames).default("debian-13"))
     .action(startCommand);

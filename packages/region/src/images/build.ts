@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { MIRROR_HOST } from "../network/names.js";
 import { run } from "../support/command.js";
 import { type CpioEntry, cpio } from "./cpio.js";
-import { debianSource } from "./debianSource.js";
+import { type DebianSource, debianSource } from "./debianSource.js";
 import { unpackKernel } from "./kernel.js";
 import { debianAssets } from "./recipe.js";
 import { imageDirectory, isBuilt } from "./store.js";
@@ -78,6 +78,8 @@ async function bootstrap(variant: Variant, root: string, progress: (line: string
     "mmdebstrap",
     [
       ...["--mode=root", "--variant=minbase", "--format=directory", "--architectures=amd64"],
+      // The lists stay: a server's first `apt-get update` then fetches only what has changed since.
+      "--skip=cleanup/apt/lists",
       '--aptopt=APT::Install-Recommends "false"',
       '--aptopt=Acquire::Languages "none"',
       ...DPKG_OPTIONS.map((option) => `--dpkgopt=${option}`),
@@ -94,8 +96,32 @@ async function bootstrap(variant: Variant, root: string, progress: (line: string
     if (line.startsWith("I: ")) progress(`  ${line.slice(3)}`);
   }
   if ((await child).failed) throw new Error(`mmdebstrap failed:\n${said.slice(-15).join("\n")}`);
-  const lines = sourceLines(variant, `http://${MIRROR_HOST}/debian`, `http://${MIRROR_HOST}/debian-security`);
+  await moveToMirror(variant, root, source);
+}
+
+const MIRROR: DebianSource = {
+  archive: `http://${MIRROR_HOST}/debian`,
+  security: `http://${MIRROR_HOST}/debian-security`,
+};
+
+/** What apt calls an archive's lists: its URI without the scheme, slashes as underscores. Pure. */
+export function listPrefix(archive: string): string {
+  return `${archive.replace(/^[a-z+]+:\/\//, "").replaceAll("/", "_")}_dists_`;
+}
+
+/** Makes apt in the image believe that its lists came from the region's mirror, as all later ones will. */
+async function moveToMirror(variant: Variant, root: string, source: DebianSource): Promise<void> {
+  const lists = join(root, "var/lib/apt/lists");
+  for (const file of readdirSync(lists)) {
+    for (const archive of ["archive", "security"] as const) {
+      const prefix = listPrefix(source[archive]);
+      if (!file.startsWith(prefix)) continue;
+      renameSync(join(lists, file), join(lists, `${listPrefix(MIRROR[archive])}${file.slice(prefix.length)}`));
+    }
+  }
+  const lines = sourceLines(variant, MIRROR.archive, MIRROR.security);
   writeFileSync(join(root, "etc/apt/sources.list"), `${lines.join("\n")}\n`);
+  await run("chroot", [root, "apt-cache", "gencaches"]);
 }
 
 async function takeKernel(root: string, work: string): Promise<void> {

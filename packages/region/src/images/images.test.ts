@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { listPrefix } from "./build.js";
 import { cpio } from "./cpio.js";
 import { parseIndexTargets } from "./debianSource.js";
 import { recipeDigest } from "./recipe.js";
@@ -20,6 +21,10 @@ describe("debian source", () => {
 
   it("guesses the security archive beside the main one", () => {
     expect(parseIndexTargets(rows.slice(1).join("\n")).security).toBe("http://deb.example/debian-security");
+  });
+
+  it("has lists that apt names after it", () => {
+    expect(listPrefix("http://deb.example/debian")).toBe("deb.example_debian_dists_");
   });
 
   it("says what to do when apt knows nothing", () => {
