@@ -36,6 +36,77 @@ export interface SwarmClusterArgs {
   labels?: Record<string, string>;
 }
 
+/** One server on Hetzner Cloud with plain Docker. An SSH key is all it needs. */
+export interface HardenedServerArgs {
+  /** The key that opens the server. */
+  ssh: SshArgs;
+  /** Its name in Hetzner Cloud and its host name. Default: the component's name. */
+  serverName?: string;
+  /** Hetzner Cloud server type. Default: `cx23`. Changing it powers the server off. */
+  serverType?: string;
+  /** Hetzner Cloud location. Default: `fsn1`. Changing it replaces the server. */
+  location?: string;
+  /** Image name; the host agent is made for Debian. Default: `debian-13`. Changing it replaces the server. */
+  image?: string;
+  /** A private network to attach it to. Default: none. */
+  network?: ExistingArgs;
+  /** Which ports are open. Default: 80/tcp, 443/tcp and SSH for everybody. */
+  policy?: PolicyArgs;
+  /** The Hetzner Cloud Firewall in front of the server. */
+  cloudFirewall?: CloudFirewallArgs;
+  /** Docker on the server. */
+  docker?: DockerArgs;
+  /** When the server is verified. Default: `onChange`. */
+  verify?: VerifyMode;
+  /** Bounds of what is waited for. */
+  timeouts?: TimeoutArgs;
+  /** Protects the server from deletion in Hetzner Cloud, by Pulumi too. Default: false. */
+  deleteProtection?: boolean;
+  /** Hetzner Cloud labels of everything that is made. */
+  labels?: Record<string, string>;
+}
+
+/** A Debian host with Docker that is there already, whoever made it. */
+export interface HostHardeningArgs {
+  /** How the host is reached. */
+  connection: HostConnectionArgs;
+  /** Which ports are open. Default: 80/tcp, 443/tcp and SSH for everybody. */
+  policy?: PolicyArgs;
+  /** The host's place in a swarm. Default: it is in none, and swarm's ports are closed. */
+  swarm?: HostSwarmArgs;
+  /** When the host is verified. Default: `onChange`. */
+  verify?: VerifyMode;
+  /** Bounds of what is waited for. */
+  timeouts?: TimeoutArgs;
+  /**
+   * Leave the host agent and its rules on the host when the component goes. Default: false, both are taken away over SSH,
+   * which fails when the host is gone.
+   */
+  keepOnRemove?: boolean;
+}
+
+/** How a host is reached over SSH. */
+export interface HostConnectionArgs {
+  /** Name or address. Another one means another host: it gets the agent, and the old one loses it. */
+  host: pulumi.Input<string>;
+  /** Default: the policy's SSH port. */
+  port?: number;
+  /** `root`, or a user that may run everything by `sudo` without a password. Default: `root`. */
+  user?: string;
+  /** Private key as text, without a passphrase. Always treated as a secret. */
+  privateKey: pulumi.Input<string>;
+  /** The host's public key, `ssh-ed25519 AAAA…`; there is no connection to a host that cannot prove to have it. */
+  hostKey: pulumi.Input<string>;
+}
+
+/** The place of a host in a swarm that something else made. */
+export interface HostSwarmArgs {
+  /** Managers get port 2377 opened for the peers. */
+  role: NodeRole;
+  /** Addresses of the swarm's other nodes, as they advertise them. */
+  peers: pulumi.Input<string>[];
+}
+
 /** What a node is in the swarm. */
 export const NodeRole = {
   /** Takes part in the quorum and schedules; runs services as well. */

@@ -1,17 +1,25 @@
 /** The run-time check of the public arguments (`args.ts`), with their defaults. */
 import * as z from "zod";
-import { BeyondLimits, DockerChannel, NodeRole, type SwarmClusterArgs, VerifyMode } from "./args";
+import {
+  BeyondLimits,
+  DockerChannel,
+  type HardenedServerArgs,
+  type HostHardeningArgs,
+  NodeRole,
+  type SwarmClusterArgs,
+  VerifyMode,
+} from "./args";
 import type { Same } from "./argsTypes";
 import { contains, formatRange4, overlap, parseRange4, type Range4 } from "./cidr";
-import { policySchema, unknownScopeNames } from "./firewall";
+import { type Policy, policySchema, unknownScopeNames } from "./firewall";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
 import { publicKeyOf, SshKeyError } from "./remote/sshKey";
 
 const idText = inputOf(text(/^[1-9]\d*$/, "the number of something in Hetzner Cloud, as text"));
-export const existing = strict({ id: idText });
+const existing = strict({ id: idText });
 
 /** A private key that can be used: parsed, so that a wrong file is told before a server is made. */
-export const privateKey = z.string({ error: "an SSH private key as text" }).superRefine((value, context) => {
+const privateKey = z.string({ error: "an SSH private key as text" }).superRefine((value, context) => {
   try {
     publicKeyOf(value);
   } catch (error) {
@@ -22,28 +30,42 @@ export const privateKey = z.string({ error: "an SSH private key as text" }).supe
   }
 });
 
-export const publicKey = text(
+const publicKey = text(
   /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( [^\n]*)?\n?$/,
   "an SSH public key as in authorized_keys",
 );
 
-export const ssh = strict({
+/** Nodes serve Ed25519 only, and Go's SSH client would negotiate another type with a host that has one. */
+const hostKey = text(/^ssh-ed25519 [A-Za-z0-9+/]{68}( [^\n]*)?\n?$/, "an Ed25519 host key, ssh-ed25519 AAAA…");
+
+/** A name that a host can have in DNS. */
+export const hostName = text(
+  /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  "up to 63 small letters, digits and '-', a letter first",
+);
+
+const ssh = strict({
   privateKey: inputOf(privateKey),
   publicKey: inputOf(publicKey).optional(),
   existing: existing.optional(),
 });
 
 /** What Hetzner Cloud takes as labels: keys and values of up to 63 characters. */
-export const labels = z.record(
+const labels = z.record(
   text(/^([a-z0-9A-Z.-]{1,253}\/)?[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$/, "a label's name"),
   text(/^([a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?)?$/, "up to 63 letters, digits, '.', '_' and '-'"),
   { error: "texts by name" },
 );
 
+/** What a server is where nobody says otherwise: the smallest type with 4 GB, in Germany, on the current Debian. */
+export const serverDefaults = { serverType: "cx23", location: "fsn1", image: "debian-13" } as const;
+const serverType = text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud server type, such as cx23");
+const location = text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud location, such as fsn1");
+const image = text(/^[a-zA-Z0-9._-]{1,100}$/, "an image's name, such as debian-13");
 const shape = {
-  serverType: text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud server type, such as cx23").optional(),
-  location: text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud location, such as fsn1").optional(),
-  image: text(/^[a-zA-Z0-9._-]{1,100}$/, "an image's name, such as debian-13").optional(),
+  serverType: serverType.optional(),
+  location: location.optional(),
+  image: image.optional(),
   labels: labels.optional(),
 };
 
@@ -164,20 +186,57 @@ const timeouts = strict({
   probation: whole(60, 900, "seconds").default(180),
 });
 
-/** What all components that make servers take. */
-const common = {
-  ssh,
+const everyHost = {
   policy: policySchema.prefault({}),
-  cloudFirewall: cloudFirewall.prefault({}),
-  docker: docker.prefault({}),
   verify: oneOf(VerifyMode).default(VerifyMode.OnChange),
   timeouts: timeouts.prefault({}),
+};
+const everyServer = {
+  ...everyHost,
+  ssh,
+  cloudFirewall: cloudFirewall.prefault({}),
+  docker: docker.prefault({}),
   deleteProtection: flag.default(false),
   labels: labels.prefault({}),
 };
 
+export const hardenedServerSchema = strict({
+  ...everyServer,
+  serverName: hostName.optional(),
+  serverType: serverType.default(serverDefaults.serverType),
+  location: location.default(serverDefaults.location),
+  image: image.default(serverDefaults.image),
+  network: existing.optional(),
+}).superRefine(({ policy }, context) => refuseScopes(policy, context));
+
+const address = inputOf(text(/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/, "a host's name or address"));
+
+export const hostHardeningSchema = strict({
+  ...everyHost,
+  connection: strict({
+    host: address,
+    port: whole(1, 65535, "a port").optional(),
+    user: text(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name").default("root"),
+    privateKey: inputOf(privateKey),
+    hostKey: inputOf(hostKey),
+  }),
+  swarm: strict({
+    role: oneOf(NodeRole),
+    peers: z.array(inputOf(text(/^[0-9a-fA-F.:]{2,45}$/, "an address")), { error: "a list of addresses" }),
+  }).optional(),
+  keepOnRemove: flag.default(false),
+}).superRefine(({ policy }, context) => refuseScopes(policy, context));
+
+/** A component that is one host has no pools and nodes to limit a port to. */
+function refuseScopes(policy: Policy, context: z.core.$RefinementCtx): void {
+  const unknown = unknownScopeNames(policy, { pools: [], nodes: [] });
+  if (unknown.length === 0) return;
+  const message = "ports without pools and nodes: there is one host";
+  context.addIssue({ code: "custom", path: ["policy"], message, params: { given: unknown.join(", ") } });
+}
+
 export const swarmClusterSchema = strict({
-  ...common,
+  ...everyServer,
   pools,
   clusterName: plainName.optional(),
   network: network.prefault({}),
@@ -195,3 +254,5 @@ export const swarmClusterSchema = strict({
 });
 
 true satisfies Same<SwarmClusterArgs, z.input<typeof swarmClusterSchema>>;
+true satisfies Same<HardenedServerArgs, z.input<typeof hardenedServerSchema>>;
+true satisfies Same<HostHardeningArgs, z.input<typeof hostHardeningSchema>>;

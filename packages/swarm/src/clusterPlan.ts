@@ -1,7 +1,7 @@
 /** What a SwarmCluster is going to make: its arguments, checked, with every default filled in. */
 import type * as z from "zod";
 import type { NodeRole, SwarmClusterArgs } from "./args";
-import { nodeNames, swarmClusterSchema } from "./argsSchema";
+import { nodeNames, serverDefaults, swarmClusterSchema } from "./argsSchema";
 import type { NodeFacts } from "./firewall";
 import { InvalidArgumentError, parseArgument } from "./invalidArgument";
 import { placementGroups } from "./placement";
@@ -47,9 +47,9 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       serverName: `${prefix}-${node}`,
       pool,
       role,
-      serverType: own.serverType ?? shape.serverType ?? "cx23",
-      location: own.location ?? shape.location ?? "fsn1",
-      image: own.image ?? shape.image ?? "debian-13",
+      serverType: own.serverType ?? shape.serverType ?? serverDefaults.serverType,
+      location: own.location ?? shape.location ?? serverDefaults.location,
+      image: own.image ?? shape.image ?? serverDefaults.image,
       labels: { "hcloud-swarm-pool": pool, "hcloud-swarm-role": role, ...shape.labels, ...own.labels },
       ...(group === undefined ? {} : { placementGroup: group }),
     };

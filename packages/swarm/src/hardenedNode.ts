@@ -42,7 +42,7 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
       .apply(([hostKey, text]) => userData({ hostKey, payload: text, sshPort, docker })),
   });
   const target = { host: made.ipv4Address, port: sshPort, user: "root", privateKey };
-  const place = { name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made };
+  const place = { name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made, identity: made.id };
   const bootstrap = bootstrapStep(
     { ...place, target: { ...target, hostKey: firstKey.publicKey, dialSeconds: timeouts.boot } },
     bootstrapProgram({ cloudInitSeconds: timeouts.cloudInit }),

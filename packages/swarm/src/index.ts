@@ -5,6 +5,10 @@ export {
   type DockerArgs,
   DockerChannel,
   type ExistingArgs,
+  type HardenedServerArgs,
+  type HostConnectionArgs,
+  type HostHardeningArgs,
+  type HostSwarmArgs,
   type NetworkArgs,
   type NodeArgs,
   NodeRole,
@@ -25,6 +29,8 @@ export {
   type SshPolicyArgs,
   type SshRateLimitArgs,
 } from "./argsPolicy";
+export { HardenedServer } from "./hardenedServer";
+export { HostHardening } from "./hostHardening";
 export { InvalidArgumentError } from "./invalidArgument";
 export type { ClusterNode, ExposureEntry, VerificationCheck, VerificationReport } from "./outputs";
 export { SwarmCluster } from "./swarmCluster";

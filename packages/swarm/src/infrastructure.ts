@@ -30,6 +30,11 @@ export interface PrivateNetwork {
   readonly subnets: readonly pulumi.Resource[];
 }
 
+/** A network that is there, with its subnets. */
+export function networkOf(existing: Existing): PrivateNetwork {
+  return { id: numberOf(existing.id), subnets: [] };
+}
+
 export interface NetworkPlan {
   readonly ipRange: string;
   readonly zone: string;

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type SwarmClusterArgs, VerifyMode } from "./args";
+import type { SwarmClusterArgs } from "./args";
 import { type ClusterPlan, factsOf, type NodePlan, planCluster } from "./clusterPlan";
 import { exposureOf, type Policy, policyEntries } from "./firewall";
 import { applyPolicy, type BootedNode, bootNode } from "./hardenedNode";
@@ -9,6 +9,7 @@ import { cloudFirewallRules, completePolicy } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
 import { publicKeyOf } from "./remote/sshKey";
 import { joinSwarm } from "./swarmMembers";
+import { nonceOf } from "./verifiedHost";
 
 /**
  * A Docker Swarm on Hetzner Cloud whose published ports are closed unless the policy opens them, verified on every node.
@@ -83,7 +84,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       overlayRange: networkPlan.overlayRange,
       waitSeconds: timeouts.swarm,
       probationSeconds: timeouts.probation,
-      nonce: plan.verify === VerifyMode.Always ? new Date().toISOString() : undefined,
+      ...nonceOf(plan.verify),
     });
 
     this.nodes = pulumi.output(Object.fromEntries(nodes.map((node) => [node.name, clusterNode(node)])));

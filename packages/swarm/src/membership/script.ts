@@ -6,6 +6,7 @@
  * It is idempotent: a node that is in the right swarm stays as it is; one that is in another swarm is an error.
  * When it is done, `members_swarm_id`, and on the node that ran `init` both join tokens, are in variables.
  */
+import { quote } from "../shell";
 import { ingressRequest, initRequest, joinRequest, type OverlaySettings } from "./engineApi";
 
 export interface InitStep {
@@ -44,11 +45,6 @@ export function membershipProgram(step: InitStep | JoinStep): string {
   };
   const assignments = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}\n`);
   return `${assignments.join("")}${script}`;
-}
-
-/** One shell word, whatever is in it. */
-function quote(value: string): string {
-  return `'${value.replaceAll("'", "'\\''")}'`;
 }
 
 const script = `set -eu

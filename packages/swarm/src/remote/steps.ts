@@ -4,6 +4,7 @@
  */
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { quote } from "../shell";
 import { applyCommand } from "./confirmation";
 import { connection, type SshTarget } from "./connection";
 
@@ -12,7 +13,9 @@ export interface StepPlace {
   readonly name: string;
   readonly target: SshTarget;
   readonly parent: pulumi.Resource;
-  /** The server, where the program makes it: a new one gets new steps, and its steps go with it, without SSH. */
+  /** What the host is known by: another one gets new steps, and the old one what their deletion does. */
+  readonly identity: pulumi.Input<string>;
+  /** The server, where the program makes it: its steps go with it, without SSH. */
   readonly server?: pulumi.CustomResource;
   readonly dependsOn?: readonly pulumi.Resource[];
 }
@@ -24,7 +27,12 @@ export interface StepPlace {
 export function bootstrapStep(place: StepPlace, program: pulumi.Input<string>): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-bootstrap`,
-    { ...common(place), create: "sh -s", stdin: program, logging: command.remote.Logging.Stderr },
+    {
+      ...common(place),
+      create: asRoot(place, "sh -s"),
+      stdin: program,
+      logging: command.remote.Logging.Stderr,
+    },
     {
       ...options(place),
       // Not all of `connection`: a replaced server has another address, and ignored inputs keep their old value.
@@ -33,22 +41,35 @@ export function bootstrapStep(place: StepPlace, program: pulumi.Input<string>): 
   );
 }
 
+/** Puts the host agent on a host that the program did not make. `remove`, if given, runs when the step is deleted. */
+export function agentStep(place: StepPlace, install: string, remove?: string): command.remote.Command {
+  return new command.remote.Command(
+    `${place.name}-agent`,
+    {
+      ...common(place),
+      create: asRoot(place, "sh -s"),
+      // Not from standard input, which the installation has.
+      ...(remove === undefined ? {} : { delete: asRoot(place, remove) }),
+      stdin: install,
+      logging: command.remote.Logging.Stderr,
+    },
+    options(place),
+  );
+}
+
 export interface PolicyStepInputs {
   /** Payload and peers. Plain text, never secret: `pulumi preview --diff` shows its lines. */
   readonly bundle: pulumi.Input<string>;
   readonly probationSeconds: number;
-  /** Run when the resource is deleted from the program and the host stays. */
-  readonly remove?: string;
 }
 
-/** Applies a payload on probation: the node takes it back by itself unless the last step confirms it. */
+/** Applies a payload on probation: the host takes it back by itself unless the last step confirms it. */
 export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-policy`,
     {
       ...common(place),
-      create: applyCommand(inputs.probationSeconds),
-      ...(inputs.remove === undefined ? {} : { delete: inputs.remove }),
+      create: asRoot(place, applyCommand(inputs.probationSeconds)),
       stdin: inputs.bundle,
       logging: command.remote.Logging.Stderr,
     },
@@ -78,7 +99,9 @@ export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remo
     `${place.name}-${inputs.kind}`,
     {
       ...common(place),
-      create: pulumi.interpolate`sh -s ${inputs.digest} ${inputs.probationSeconds}${nonce}`,
+      create: pulumi
+        .output(inputs.digest)
+        .apply((digest) => asRoot(place, `sh -s ${digest} ${inputs.probationSeconds}${nonce}`)),
       stdin: inputs.program,
       logging: command.remote.Logging.None,
     },
@@ -86,10 +109,15 @@ export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remo
   );
 }
 
+/** The steps need root; another user gets it from sudo, without a password. */
+function asRoot({ target }: StepPlace, commandText: string): string {
+  return target.user === "root" ? commandText : `sudo -n sh -c ${quote(commandText)}`;
+}
+
 function common(place: StepPlace) {
   return {
     connection: connection(place.target),
-    ...(place.server === undefined ? {} : { triggers: [place.server.id] }),
+    triggers: [place.identity],
     // Previous outputs would be offered as environment variables, which sshd refuses, with a warning each time.
     addPreviousOutputInEnv: false,
   };

@@ -30,7 +30,7 @@ export async function fakeCloud({ preview = false } = {}): Promise<FakeCloud> {
     const report = {
       version: 1,
       node: name,
-      digest: String(inputs.create).split(" ")[2],
+      digest: /[0-9a-f]{64}/.exec(String(inputs.create))?.[0],
       time: "2026-01-01T00:00:00Z",
       passed: true,
       checks: [{ name: "peers", passed: true, expected: "", found: "" }],

@@ -1,0 +1,94 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HardenedServerArgs } from "./args";
+import { hardenedServerSchema, hostName } from "./argsSchema";
+import { exposureOf, type NodeFacts, policyEntries } from "./firewall";
+import { applyPolicy, bootNode } from "./hardenedNode";
+import { cloudFirewallIds, networkOf, type Owner, sshKeyId } from "./infrastructure";
+import { parseArgument } from "./invalidArgument";
+import type { ExposureEntry, VerificationReport } from "./outputs";
+import { cloudFirewallRules, completePolicy, knownNow, payloadOf } from "./policyPlan";
+import { sshConfig } from "./remote/sshConfig";
+import { publicKeyOf } from "./remote/sshKey";
+import { verifyHost } from "./verifiedHost";
+
+/**
+ * One server on Hetzner Cloud with plain Docker, whose published ports are closed unless the policy opens them, verified.
+ *
+ * ```ts
+ * const server = new HardenedServer("web", { ssh: { privateKey }, policy: { publishedPorts: [{ port: 443 }] } });
+ * ```
+ */
+export class HardenedServer extends pulumi.ComponentResource {
+  /** Its name in Hetzner Cloud and its host name. */
+  public readonly serverName: pulumi.Output<string>;
+  /** Its id in Hetzner Cloud. */
+  public readonly serverId: pulumi.Output<string>;
+  public readonly publicIpv4: pulumi.Output<string>;
+  public readonly publicIpv6: pulumi.Output<string>;
+  /** The last verification. */
+  public readonly report: pulumi.Output<VerificationReport>;
+  /** Everything that the outside can reach. */
+  public readonly exposure: pulumi.Output<ExposureEntry[]>;
+  /** Text for `~/.ssh/config`: `ssh SERVER` with its host key pinned. Needs OpenSSH 8.5 or newer. */
+  public readonly sshConfig: pulumi.Output<string>;
+  /** Makes the local `docker` talk to the server over SSH, once `sshConfig` is in place. */
+  public readonly dockerContextCommand: pulumi.Output<string>;
+
+  /** @throws InvalidArgumentError before anything is made. */
+  constructor(name: string, args: HardenedServerArgs, opts?: pulumi.ComponentResourceOptions) {
+    const plan = planServer(name, args);
+    const policy = completePolicy(plan.component, args.policy, plan.policy);
+    const { serverName, serverType, location, image } = plan;
+    const shown = { policy: policy.apply(policyEntries), server: { serverName, serverType, location, image } };
+    super("hcloud-swarm:index:HardenedServer", name, shown, opts);
+
+    const owner: Owner = { ...plan, component: this, name, prefix: serverName };
+    const privateKey = pulumi.secret(plan.ssh.privateKey);
+    const publicKey = pulumi.output(plan.ssh.publicKey ?? pulumi.unsecret(privateKey.apply(publicKeyOf)));
+    const booted = bootNode(owner, {
+      ...plan,
+      suffix: "-server",
+      network: plan.network === undefined ? undefined : networkOf(plan.network),
+      sshKey: sshKeyId(owner, publicKey, plan.ssh.existing),
+      firewallIds: cloudFirewallIds(owner, plan.cloudFirewall, cloudFirewallRules(plan, policy)),
+      privateKey,
+      policy,
+      sshPort: plan.policy.ssh.port,
+    });
+    const { server, hostKey, digest } = booted;
+    const place = applyPolicy(booted, [], plan.timeouts.probation);
+
+    this.serverName = server.name;
+    this.serverId = server.id;
+    this.publicIpv4 = server.ipv4Address;
+    this.publicIpv6 = server.ipv6Address;
+    this.report = verifyHost(place, digest, plan);
+    this.exposure = policy.apply((complete) => [...exposureOf(complete, [plan.facts])]);
+    this.sshConfig = pulumi
+      .all([server.ipv4Address, hostKey])
+      .apply(([address, key]) =>
+        sshConfig([{ name: serverName, address, hostKey: key, port: plan.policy.ssh.port, user: "root" }]),
+      );
+    this.dockerContextCommand = pulumi.output(`docker context create ${serverName} --docker host=ssh://${serverName}`);
+    this.registerOutputs({
+      serverName: this.serverName,
+      serverId: this.serverId,
+      publicIpv4: this.publicIpv4,
+      publicIpv6: this.publicIpv6,
+      report: this.report,
+      exposure: this.exposure,
+      sshConfig: this.sshConfig,
+      dockerContextCommand: this.dockerContextCommand,
+    });
+  }
+}
+
+function planServer(name: string, args: HardenedServerArgs) {
+  const component = `HardenedServer ${JSON.stringify(name)}`;
+  const known: unknown = args && { ...args, policy: knownNow(args.policy) };
+  const plan = parseArgument(component, hardenedServerSchema, known);
+  const serverName = parseArgument(component, hostName, plan.serverName ?? name, "serverName");
+  const facts: NodeFacts = { name: serverName, pool: serverName, role: "standalone" };
+  payloadOf(component, plan.policy, facts);
+  return { ...plan, component, serverName, facts };
+}

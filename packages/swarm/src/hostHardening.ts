@@ -1,0 +1,61 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostHardeningArgs } from "./args";
+import { hostHardeningSchema } from "./argsSchema";
+import { exposureOf, type NodeFacts, policyEntries, renderBundle } from "./firewall";
+import { installProgram, removeProgram } from "./host";
+import { parseArgument } from "./invalidArgument";
+import type { ExposureEntry, VerificationReport } from "./outputs";
+import { completePolicy, digestOf, knownNow, payloadOf } from "./policyPlan";
+import { agentStep, policyStep, type StepPlace } from "./remote/steps";
+import { verifyHost } from "./verifiedHost";
+
+/**
+ * A Debian host with Docker that is there already, whoever made it: gets the host agent, the policy and its verification.
+ * Nothing on it is restarted.
+ *
+ * ```ts
+ * new HostHardening("old-box", { connection: { host, privateKey, hostKey }, policy: { publishedPorts: [{ port: 443 }] } });
+ * ```
+ */
+export class HostHardening extends pulumi.ComponentResource {
+  /** The last verification. */
+  public readonly report: pulumi.Output<VerificationReport>;
+  /** Everything that the outside can reach. */
+  public readonly exposure: pulumi.Output<ExposureEntry[]>;
+
+  /** @throws InvalidArgumentError before anything is done. */
+  constructor(name: string, args: HostHardeningArgs, opts?: pulumi.ComponentResourceOptions) {
+    const plan = planHost(name, args);
+    const policy = completePolicy(plan.component, args.policy, plan.policy);
+    super("hcloud-swarm:index:HostHardening", name, { policy: policy.apply(policyEntries) }, opts);
+
+    const { connection, timeouts, component, facts } = plan;
+    const target = {
+      ...connection,
+      port: connection.port ?? plan.policy.ssh.port,
+      privateKey: pulumi.secret(connection.privateKey),
+      // A policy that shuts this machine out ends when the host takes it back; see hardenedNode.ts.
+      dialSeconds: timeouts.probation + 60,
+    };
+    const place: StepPlace = { name, target, parent: this, identity: connection.host };
+    const agent = agentStep(place, installProgram(), plan.keepOnRemove ? undefined : removeProgram());
+    const payload = policy.apply((complete) => payloadOf(component, complete, facts));
+    const bundle = pulumi
+      .all([payload, pulumi.all(plan.swarm?.peers ?? [])])
+      .apply(([text, peers]) => renderBundle({ payload: text, peers }));
+    const applied = policyStep({ ...place, dependsOn: [agent] }, { bundle, probationSeconds: timeouts.probation });
+
+    this.report = verifyHost({ ...place, dependsOn: [applied] }, payload.apply(digestOf), plan);
+    this.exposure = policy.apply((complete) => [...exposureOf(complete, [facts])]);
+    this.registerOutputs({ report: this.report, exposure: this.exposure });
+  }
+}
+
+function planHost(name: string, args: HostHardeningArgs) {
+  const component = `HostHardening ${JSON.stringify(name)}`;
+  const known: unknown = args && { ...args, policy: knownNow(args.policy) };
+  const plan = parseArgument(component, hostHardeningSchema, known);
+  const facts: NodeFacts = { name, pool: name, role: plan.swarm?.role ?? "standalone" };
+  payloadOf(component, plan.policy, facts);
+  return { ...plan, component, facts };
+}

@@ -1,0 +1,32 @@
+/** The last step of a host that the program puts into no swarm: its policy is confirmed, and it is verified. */
+import * as pulumi from "@pulumi/pulumi";
+import { VerifyMode } from "./args";
+import type { VerificationReport } from "./outputs";
+import { confirmationProgram, printResult } from "./remote/confirmation";
+import { lastStep, type StepPlace } from "./remote/steps";
+import { parseReport } from "./verification";
+
+export interface VerifyPlan {
+  readonly verify: VerifyMode;
+  readonly timeouts: { readonly probation: number };
+}
+
+/** Something that is another one on every run, where every `up` is to verify. */
+export function nonceOf(verify: VerifyMode): { readonly nonce?: string } {
+  return verify === VerifyMode.Always ? { nonce: new Date().toISOString() } : {};
+}
+
+export function verifyHost(
+  place: StepPlace,
+  digest: pulumi.Output<string>,
+  plan: VerifyPlan,
+): pulumi.Output<VerificationReport> {
+  const step = lastStep(place, {
+    kind: "verification",
+    digest,
+    probationSeconds: plan.timeouts.probation,
+    program: `set -eu\n${confirmationProgram}${printResult}`,
+    ...nonceOf(plan.verify),
+  });
+  return pulumi.unsecret(step.stdout).apply(parseReport);
+}
