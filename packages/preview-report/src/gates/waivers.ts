@@ -1,6 +1,6 @@
 /** Waivers: a checked-in file that lets a gate's finding pass, by name, with a reason, until a day. */
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { cleanLine } from "../secrets/clean.js";
 
 const entrySchema = z.strictObject({

@@ -1,6 +1,6 @@
 /** One comment for each stack on a pull request: found again by a hidden marker, on whichever page, and updated. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 
 export interface CommentTarget {
   /** `https://api.github.com`, or what GITHUB_API_URL says. */

@@ -1,5 +1,5 @@
 /** Where to comment, from what a GitHub workflow sets. */
-import { z } from "zod";
+import * as z from "zod";
 import type { CommentTarget } from "./comment.js";
 
 const eventSchema = z.object({

@@ -3,7 +3,7 @@
  * ignored, so that a newer engine's fields and event types pass; what is named but of a wrong type is dropped where the
  * report can live without it, and makes the event malformed where it cannot.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { isPlainObject } from "../values/value.js";
 
 const text = z.string().catch("");
