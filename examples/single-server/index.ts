@@ -1,0 +1,14 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import * as pulumi from "@pulumi/pulumi";
+import { HardenedServer } from "hcloud-swarm";
+
+const config = new pulumi.Config();
+const keyFile = config.get("privateKeyFile") ?? `${homedir()}/.ssh/id_ed25519`;
+
+const server = new HardenedServer("web", {
+  ssh: { privateKey: pulumi.secret(readFileSync(keyFile, "utf8")) },
+  policy: { publishedPorts: [{ port: 80 }, { port: 443 }] },
+});
+
+export const { publicIpv4, publicIpv6, report, exposure, sshConfig, dockerContextCommand } = server;

@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { ComponentProvider } from "@pulumi/pulumi/provider/experimental";
+import { expect, it } from "vitest";
+import { HardenedServer, HostHardening, SwarmCluster } from "./index";
+
+/**
+ * What `pulumi package get-schema` prints of this package, by the same code of Pulumi's. Whoever uses the components from
+ * YAML, Python, Go or C# sees exactly this: a change of it is a change of the public face.
+ * `npx vitest run packages/swarm/src/schema.test.ts -u` writes the file anew.
+ */
+it("keeps the schema for other languages", async () => {
+  const provider = new ComponentProvider({
+    name: "hcloud-swarm",
+    dirname: join(__dirname, ".."),
+    components: [SwarmCluster, HardenedServer, HostHardening],
+  });
+  const schema: unknown = JSON.parse(await provider.getSchema());
+  expect(schema).toMatchObject({
+    name: "hcloud-swarm",
+    resources: {
+      "hcloud-swarm:index:SwarmCluster": { isComponent: true, requiredInputs: ["pools", "ssh"] },
+      "hcloud-swarm:index:HardenedServer": { requiredInputs: ["ssh"] },
+      "hcloud-swarm:index:HostHardening": { requiredInputs: ["connection"] },
+    },
+  });
+  await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(join(__dirname, "..", "schema.json"));
+}, 60_000);
