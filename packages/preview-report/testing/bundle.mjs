@@ -41,11 +41,37 @@ export async function bundle() {
   return result.outputFiles[0].text;
 }
 
+export const rulesPath = join(here, "../policy-pack/rules.cjs");
+
+/** The policy pack's rules as CommonJS, which is what Pulumi loads a pack as. */
+export async function bundleRules() {
+  const result = await build({
+    entryPoints: ["src/policyRules.ts"],
+    absWorkingDir: join(here, ".."),
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "cjs",
+    target: "node20",
+    charset: "ascii",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    banner: {
+      js: "// Generated from src/policyRules.ts by `pnpm bundle`. Do not edit. Long because ipaddr.js (MIT) is in it.",
+    },
+  });
+  return result.outputFiles[0].text;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const text = await bundle();
-  if (!process.argv.includes("--check")) writeFileSync(bundlePath, text);
-  else if (readFileSync(bundlePath, "utf8") !== text) {
-    process.stderr.write("the action's bundle is stale: pnpm --filter @hcloud-swarm/preview-report bundle\n");
-    process.exitCode = 1;
+  for (const [path, text] of [
+    [bundlePath, await bundle()],
+    [rulesPath, await bundleRules()],
+  ]) {
+    if (!process.argv.includes("--check")) writeFileSync(path, text);
+    else if (readFileSync(path, "utf8") !== text) {
+      process.stderr.write("a bundle is stale: pnpm --filter @hcloud-swarm/preview-report bundle\n");
+      process.exitCode = 1;
+    }
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { bundle, bundlePath } from "../../testing/bundle.mjs";
+import { bundle, bundlePath, bundleRules, rulesPath } from "../../testing/bundle.mjs";
 import { stepEvent, summary } from "../testing/events.js";
 import { markerOf } from "./comment.js";
 
@@ -102,7 +102,11 @@ async function run(op: string, env: Record<string, string> = {}): Promise<{ code
   return { code, stderr };
 }
 
-it("has a fresh bundle", async () => {
+it("has fresh bundles", async () => {
+  expect(
+    readFileSync(rulesPath, "utf8") === (await bundleRules()),
+    "run: pnpm --filter @hcloud-swarm/preview-report bundle",
+  ).toBe(true);
   expect(
     readFileSync(bundlePath, "utf8") === (await bundle()),
     "run: pnpm --filter @hcloud-swarm/preview-report bundle",
