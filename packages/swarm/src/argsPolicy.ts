@@ -66,7 +66,10 @@ export interface ContainerPortArgs {
 
 /** Who may reach SSH. */
 export interface SshPolicyArgs {
-  /** The port of the nodes' sshd. Default: 22. */
+  /**
+   * The port of the nodes' sshd. Default: 22. It counts at first boot: changed later, it does not move sshd, and nobody
+   * reaches the nodes any more.
+   */
   port?: number;
   /** Networks or addresses; never an empty list. Default: everybody. The machine that runs Pulumi must be among them. */
   sources?: pulumi.Input<string>[];

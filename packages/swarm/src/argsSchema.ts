@@ -19,7 +19,7 @@ const idText = inputOf(text(/^[1-9]\d*$/, "the number of something in Hetzner Cl
 const existing = strict({ id: idText });
 
 /** A private key that can be used: parsed, so that a wrong file is told before a server is made. */
-const privateKey = z.string({ error: "an SSH private key as text" }).superRefine((value, context) => {
+export const privateKeySchema = z.string({ error: "an SSH private key as text" }).superRefine((value, context) => {
   try {
     publicKeyOf(value);
   } catch (error) {
@@ -30,13 +30,16 @@ const privateKey = z.string({ error: "an SSH private key as text" }).superRefine
   }
 });
 
-const publicKey = text(
+export const publicKeySchema = text(
   /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( [^\n]*)?\n?$/,
   "an SSH public key as in authorized_keys",
 );
 
 /** Nodes serve Ed25519 only, and Go's SSH client would negotiate another type with a host that has one. */
-const hostKey = text(/^ssh-ed25519 [A-Za-z0-9+/]{68}( [^\n]*)?\n?$/, "an Ed25519 host key, ssh-ed25519 AAAA…");
+export const hostKeySchema = text(
+  /^ssh-ed25519 [A-Za-z0-9+/]{68}( [^\n]*)?\n?$/,
+  "an Ed25519 host key, ssh-ed25519 AAAA…",
+);
 
 /** A name that a host can have in DNS. */
 export const hostName = text(
@@ -45,8 +48,8 @@ export const hostName = text(
 );
 
 const ssh = strict({
-  privateKey: inputOf(privateKey),
-  publicKey: inputOf(publicKey).optional(),
+  privateKey: inputOf(privateKeySchema),
+  publicKey: inputOf(publicKeySchema).optional(),
   existing: existing.optional(),
 });
 
@@ -192,8 +195,8 @@ const everyHost = {
   timeouts: timeouts.prefault({}),
 };
 const everyServer = {
-  ...everyHost,
   ssh,
+  ...everyHost,
   cloudFirewall: cloudFirewall.prefault({}),
   docker: docker.prefault({}),
   deleteProtection: flag.default(false),
@@ -217,8 +220,8 @@ export const hostHardeningSchema = strict({
     host: address,
     port: whole(1, 65535, "a port").optional(),
     user: text(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name").default("root"),
-    privateKey: inputOf(privateKey),
-    hostKey: inputOf(hostKey),
+    privateKey: inputOf(privateKeySchema),
+    hostKey: inputOf(hostKeySchema),
   }),
   swarm: strict({
     role: oneOf(NodeRole),

@@ -8,7 +8,7 @@ import { parseArgument } from "./invalidArgument";
 import type { ExposureEntry, VerificationReport } from "./outputs";
 import { cloudFirewallRules, completePolicy, knownNow, payloadOf } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
-import { publicKeyOf } from "./remote/sshKey";
+import { sshKeys } from "./sshKeys";
 import { verifyHost } from "./verifiedHost";
 
 /**
@@ -43,8 +43,7 @@ export class HardenedServer extends pulumi.ComponentResource {
     super("hcloud-swarm:index:HardenedServer", name, shown, opts);
 
     const owner: Owner = { ...plan, component: this, name, prefix: serverName };
-    const privateKey = pulumi.secret(plan.ssh.privateKey);
-    const publicKey = pulumi.output(plan.ssh.publicKey ?? pulumi.unsecret(privateKey.apply(publicKeyOf)));
+    const { privateKey, publicKey } = sshKeys(plan.component, plan.ssh);
     const booted = bootNode(owner, {
       ...plan,
       suffix: "-server",

@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostHardeningArgs } from "./args";
-import { hostHardeningSchema } from "./argsSchema";
+import { hostHardeningSchema, hostKeySchema, privateKeySchema } from "./argsSchema";
 import { exposureOf, type NodeFacts, policyEntries, renderBundle } from "./firewall";
 import { installProgram, removeProgram } from "./host";
 import { parseArgument } from "./invalidArgument";
 import type { ExposureEntry, VerificationReport } from "./outputs";
 import { completePolicy, digestOf, knownNow, payloadOf } from "./policyPlan";
 import { agentStep, policyStep, type StepPlace } from "./remote/steps";
+import { checkedLater } from "./sshKeys";
 import { verifyHost } from "./verifiedHost";
 
 /**
@@ -33,7 +34,13 @@ export class HostHardening extends pulumi.ComponentResource {
     const target = {
       ...connection,
       port: connection.port ?? plan.policy.ssh.port,
-      privateKey: pulumi.secret(connection.privateKey),
+      privateKey: checkedLater(
+        component,
+        privateKeySchema,
+        pulumi.secret(connection.privateKey),
+        "connection.privateKey",
+      ),
+      hostKey: checkedLater(component, hostKeySchema, connection.hostKey, "connection.hostKey"),
       // A policy that shuts this machine out ends when the host takes it back; see hardenedNode.ts.
       dialSeconds: timeouts.probation + 60,
     };

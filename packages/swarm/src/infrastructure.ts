@@ -132,6 +132,10 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
 }
 
 /** Ids are text in Pulumi and numbers in the provider's references. */
-function numberOf(id: pulumi.Input<string>): pulumi.Output<number> {
-  return pulumi.output(id).apply(Number);
+function numberOf(text: pulumi.Input<string>): pulumi.Output<number> {
+  return pulumi.output(text).apply((known) => {
+    const id = Number(known);
+    if (!Number.isInteger(id)) throw new Error(`${JSON.stringify(known)} is no id in Hetzner Cloud`);
+    return id;
+  });
 }

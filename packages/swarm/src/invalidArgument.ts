@@ -9,7 +9,10 @@ export class InvalidArgumentError extends pulumi.RunError {
 
   constructor(component: string, problems: readonly Problem[]) {
     const lines = problems.map(({ path, given, allowed }) => `  ${path}: given ${given}; allowed: ${allowed}`);
-    super(`${component}: invalid argument${problems.length > 1 ? "s" : ""}\n${lines.join("\n")}`);
+    const text = `${component}: invalid argument${problems.length > 1 ? "s" : ""}\n${lines.join("\n")}`;
+    super(text);
+    // Thrown inside an `apply`, the message would get "error serializing property …" put in front once for every resource.
+    Object.defineProperty(this, "message", { get: () => text, set: () => undefined });
     this.name = "InvalidArgumentError";
     this.paths = problems.map((problem) => problem.path);
   }

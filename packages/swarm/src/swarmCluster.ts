@@ -7,7 +7,7 @@ import { cloudFirewallIds, type Owner, privateNetwork, spreadGroups, sshKeyId } 
 import type { ClusterNode, ExposureEntry, VerificationReport } from "./outputs";
 import { cloudFirewallRules, completePolicy } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
-import { publicKeyOf } from "./remote/sshKey";
+import { sshKeys } from "./sshKeys";
 import { joinSwarm } from "./swarmMembers";
 import { nonceOf } from "./verifiedHost";
 
@@ -48,8 +48,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
 
     const { timeouts, network: networkPlan } = plan;
     const owner: Owner = { ...plan, component: this, name };
-    const privateKey = pulumi.secret(plan.ssh.privateKey);
-    const publicKey = pulumi.output(plan.ssh.publicKey ?? pulumi.unsecret(privateKey.apply(publicKeyOf)));
+    const { privateKey, publicKey } = sshKeys(plan.component, plan.ssh);
     const sshPort = plan.policy.ssh.port;
 
     const sshKey = sshKeyId(owner, publicKey, plan.ssh.existing);
