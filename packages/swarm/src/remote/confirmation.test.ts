@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { membershipProgram } from "../membership/script";
 import { applyCommand, confirmationProgram, printResult, tryAgainMessage } from "./confirmation";
 
 let dir: string;
@@ -32,6 +33,21 @@ function run(program: string) {
   const { status, stdout, stderr } = spawnSync("sh", ["-s", digest, "180"], { input, encoding: "utf8" });
   return { status, stdout, stderr };
 }
+
+const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
+it.skipIf(!shellcheck)("shellcheck has nothing to say to a whole last step", () => {
+  const join_ = {
+    privateIp: "10.0.0.3",
+    managerIp: "10.0.0.2",
+    swarmId: "s",
+    joinToken: "t",
+    waitSeconds: 10,
+  } as const;
+  const program = membershipProgram({ action: "join", role: "worker", ...join_ }) + confirmationProgram + printResult;
+  const done = spawnSync("shellcheck", ["-s", "sh", "-"], { input: program, encoding: "utf8" });
+  expect(done.stdout).toBe("");
+  expect(done.status).toBe(0);
+});
 
 describe("applyCommand", () => {
   it("hands the bundle on and keeps it, whatever the agent makes of it", () => {
