@@ -7,6 +7,9 @@ import { InvalidArgumentError, parseArgument } from "./invalidArgument";
 import { placementGroups } from "./placement";
 import { knownNow, payloadOf } from "./policyPlan";
 
+/** Label of everything of a cluster in Hetzner Cloud; SSH's firewall finds the servers by it. */
+export const clusterLabel = "hcloud-swarm-cluster";
+
 export interface NodePlan {
   /** Its key in the program, such as `manager-1`. */
   readonly name: string;
@@ -50,12 +53,12 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       serverType: own.serverType ?? shape.serverType ?? serverDefaults.serverType,
       location: own.location ?? shape.location ?? serverDefaults.location,
       image: own.image ?? shape.image ?? serverDefaults.image,
-      labels: { "hcloud-swarm-pool": pool, "hcloud-swarm-role": role, ...shape.labels, ...own.labels },
+      labels: { ...shape.labels, ...own.labels, "hcloud-swarm-pool": pool, "hcloud-swarm-role": role },
       ...(group === undefined ? {} : { placementGroup: group }),
     };
   });
   for (const node of nodes) payloadOf(component, rest.policy, factsOf(node));
-  return { ...rest, labels: { "hcloud-swarm-cluster": prefix, ...rest.labels }, component, prefix, nodes };
+  return { ...rest, labels: { ...rest.labels, [clusterLabel]: prefix }, component, prefix, nodes };
 }
 
 /** What the firewall needs to know of a node. */

@@ -19,6 +19,7 @@ describe("HardenedServer", () => {
     expect(cloud.asked.map((one) => one.name).sort()).toEqual([
       "web",
       "web-firewall",
+      expect.stringMatching(/^web-firewall-ssh-[0-9a-f]{8}$/),
       "web-server",
       "web-server-bootstrap",
       "web-server-policy",
@@ -41,7 +42,7 @@ describe("HardenedServer", () => {
     const { cloud, server } = await up();
     expect(await known(server.report)).toMatchObject({ passed: true });
     expect(await known(server.sshConfig)).toContain(hostKey);
-    expect(await known(server.exposure)).toContainEqual(expect.objectContaining({ node: "web", port: "443" }));
+    expect(await known(server.exposure)).toMatchObject({ "web tcp/443": ["0.0.0.0/0", "::/0"] });
     const { stdin, create } = cloud.inputsOf("web-server-verification");
     expect(create).toMatch(/^sh -s [0-9a-f]{64} 180$/);
     expect(plain(stdin)).toContain("verify --json");

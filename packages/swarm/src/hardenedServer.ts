@@ -1,15 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HardenedServerArgs } from "./args";
 import { hardenedServerSchema, hostName } from "./argsSchema";
-import { exposureOf, type NodeFacts, policyEntries } from "./firewall";
+import { type NodeFacts, policyEntries } from "./firewall";
 import { applyPolicy, bootNode } from "./hardenedNode";
 import { cloudFirewallIds, networkOf, type Owner, sshKeyId } from "./infrastructure";
 import { parseArgument } from "./invalidArgument";
-import type { ExposureEntry, VerificationReport } from "./outputs";
-import { cloudFirewallRules, completePolicy, knownNow, payloadOf } from "./policyPlan";
+import type { VerificationReport } from "./outputs";
+import { cloudFirewalls, completePolicy, exposureTable, knownNow, payloadOf } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
 import { sshKeys } from "./sshKeys";
 import { verifyHost } from "./verifiedHost";
+
+/** Label of the server in Hetzner Cloud; SSH's firewall finds it by it. */
+const serverLabel = "hcloud-swarm-server";
 
 /**
  * One server on Hetzner Cloud with plain Docker, whose published ports are closed unless the policy opens them, verified.
@@ -27,8 +30,8 @@ export class HardenedServer extends pulumi.ComponentResource {
   public readonly publicIpv6: pulumi.Output<string>;
   /** The last verification. */
   public readonly report: pulumi.Output<VerificationReport>;
-  /** Everything that the outside can reach. */
-  public readonly exposure: pulumi.Output<ExposureEntry[]>;
+  /** Everything that the outside can reach: the networks that may dial, by what they may dial, as in `web tcp/443`. */
+  public readonly exposure: pulumi.Output<Record<string, string[]>>;
   /** Text for `~/.ssh/config`: `ssh SERVER` with its host key pinned. Needs OpenSSH 8.5 or newer. */
   public readonly sshConfig: pulumi.Output<string>;
   /** Makes the local `docker` talk to the server over SSH, once `sshConfig` is in place. */
@@ -49,7 +52,7 @@ export class HardenedServer extends pulumi.ComponentResource {
       suffix: "-server",
       network: plan.network === undefined ? undefined : networkOf(plan.network),
       sshKey: sshKeyId(owner, publicKey, plan.ssh.existing),
-      firewallIds: cloudFirewallIds(owner, plan.cloudFirewall, cloudFirewallRules(plan, policy)),
+      firewallIds: cloudFirewallIds(owner, cloudFirewalls(plan, policy, `${serverLabel}=${serverName}`)),
       privateKey,
       policy,
       sshPort: plan.policy.ssh.port,
@@ -62,7 +65,7 @@ export class HardenedServer extends pulumi.ComponentResource {
     this.publicIpv4 = server.ipv4Address;
     this.publicIpv6 = server.ipv6Address;
     this.report = verifyHost(place, digest, plan);
-    this.exposure = policy.apply((complete) => [...exposureOf(complete, [plan.facts])]);
+    this.exposure = policy.apply((complete) => exposureTable(complete, [plan.facts]));
     this.sshConfig = pulumi
       .all([server.ipv4Address, hostKey])
       .apply(([address, key]) =>
@@ -89,5 +92,5 @@ function planServer(name: string, args: HardenedServerArgs) {
   const serverName = parseArgument(component, hostName, plan.serverName ?? name, "serverName");
   const facts: NodeFacts = { name: serverName, pool: serverName, role: "standalone" };
   payloadOf(component, plan.policy, facts);
-  return { ...plan, component, serverName, facts };
+  return { ...plan, labels: { ...plan.labels, [serverLabel]: serverName }, component, serverName, facts };
 }

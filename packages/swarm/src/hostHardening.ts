@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostHardeningArgs } from "./args";
 import { hostHardeningSchema, hostKeySchema, privateKeySchema } from "./argsSchema";
-import { exposureOf, type NodeFacts, policyEntries, renderBundle } from "./firewall";
+import { type NodeFacts, policyEntries, renderBundle } from "./firewall";
 import { installProgram, removeProgram } from "./host";
 import { parseArgument } from "./invalidArgument";
-import type { ExposureEntry, VerificationReport } from "./outputs";
-import { completePolicy, digestOf, knownNow, payloadOf } from "./policyPlan";
+import type { VerificationReport } from "./outputs";
+import { completePolicy, digestOf, exposureTable, knownNow, payloadOf } from "./policyPlan";
 import { agentStep, policyStep, type StepPlace } from "./remote/steps";
 import { checkedLater } from "./sshKeys";
 import { verifyHost } from "./verifiedHost";
@@ -21,8 +21,8 @@ import { verifyHost } from "./verifiedHost";
 export class HostHardening extends pulumi.ComponentResource {
   /** The last verification. */
   public readonly report: pulumi.Output<VerificationReport>;
-  /** Everything that the outside can reach. */
-  public readonly exposure: pulumi.Output<ExposureEntry[]>;
+  /** Everything that the outside can reach: the networks that may dial, by what they may dial, as in `manager-1 tcp/443`. */
+  public readonly exposure: pulumi.Output<Record<string, string[]>>;
 
   /** @throws InvalidArgumentError before anything is done. */
   constructor(name: string, args: HostHardeningArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -53,7 +53,7 @@ export class HostHardening extends pulumi.ComponentResource {
     const applied = policyStep({ ...place, dependsOn: [agent] }, { bundle, probationSeconds: timeouts.probation });
 
     this.report = verifyHost({ ...place, dependsOn: [applied] }, payload.apply(digestOf), plan);
-    this.exposure = policy.apply((complete) => [...exposureOf(complete, [facts])]);
+    this.exposure = policy.apply((complete) => exposureTable(complete, [facts]));
     this.registerOutputs({ report: this.report, exposure: this.exposure });
   }
 }

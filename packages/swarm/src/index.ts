@@ -32,5 +32,5 @@ export {
 export { HardenedServer } from "./hardenedServer";
 export { HostHardening } from "./hostHardening";
 export { InvalidArgumentError } from "./invalidArgument";
-export type { ClusterNode, ExposureEntry, VerificationCheck, VerificationReport } from "./outputs";
+export type { ClusterNode, VerificationCheck, VerificationReport } from "./outputs";
 export { SwarmCluster } from "./swarmCluster";

@@ -1,6 +1,7 @@
 /** The Hetzner Cloud resources under the components, each made by one function. */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import type { CloudRules } from "./policyPlan";
 
 /** What every child of a component has in common. */
 export interface Owner {
@@ -61,15 +62,34 @@ export function privateNetwork(owner: Owner, plan: NetworkPlan): PrivateNetwork 
   return { id, subnets: [subnet] };
 }
 
-/** Ids of the cloud firewalls for a server to be born behind. */
-export function cloudFirewallIds(
-  owner: Owner,
-  plan: { readonly enabled: boolean; readonly existing?: Existing | undefined },
-  rules: pulumi.Input<pulumi.Input<hcloud.types.input.FirewallRule>[]>,
-): pulumi.Input<number>[] {
+export interface CloudFirewalls {
+  readonly enabled: boolean;
+  readonly existing?: Existing | undefined;
+  readonly rules: pulumi.Output<CloudRules>;
+  /** Something that changes when who may reach SSH changes, as far as that is known now. */
+  readonly sshDigest: string;
+  /** Selects the servers by a label. */
+  readonly selector: string;
+}
+
+/**
+ * Makes the cloud firewalls; gives the ids of those for a server to be born behind.
+ *
+ * SSH has a firewall of its own, named after who may reach it: another list makes a new one beside the old one, and Pulumi
+ * deletes the old one last, when every node has confirmed its policy. Changed in place, it would shut this machine out
+ * before the nodes could notice, and they could not be asked any more.
+ */
+export function cloudFirewallIds(owner: Owner, plan: CloudFirewalls): pulumi.Input<number>[] {
   if (plan.existing !== undefined) return [numberOf(plan.existing.id)];
   if (!plan.enabled) return [];
   const { component: parent, name, prefix, labels } = owner;
+  const ssh = `ssh-${plan.sshDigest}`;
+  new hcloud.Firewall(
+    `${name}-firewall-${ssh}`,
+    { name: `${prefix}-${ssh}`, rules: plan.rules.ssh, labels, applyTos: [{ labelSelector: plan.selector }] },
+    { parent },
+  );
+  const rules = plan.rules.others;
   return [numberOf(new hcloud.Firewall(`${name}-firewall`, { name: prefix, rules, labels }, { parent }).id)];
 }
 
@@ -112,6 +132,8 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       labels: { ...owner.labels, ...plan.labels },
       sshKeys: [plan.sshKey],
       firewallIds: plan.firewallIds,
+      // SSH's firewall is applied by label; it must not look like drift.
+      ignoreRemoteFirewallIds: true,
       userData: plan.userData,
       deleteProtection: owner.deleteProtection,
       // Hetzner Cloud wants both or neither.

@@ -35,16 +35,3 @@ export interface VerificationCheck {
   expected: string;
   found: string;
 }
-
-/** One way in from outside. */
-export interface ExposureEntry {
-  node: string;
-  /** `ipv4` or `ipv6`. */
-  family: string;
-  /** `tcp`, `udp`, `sctp` or `icmp`. */
-  protocol: string;
-  /** `443`, `8000-8100`, or `echo` of ICMP. */
-  port: string;
-  /** A network; `0.0.0.0/0` and `::/0` are everybody. */
-  source: string;
-}

@@ -7,6 +7,7 @@ import {
   type CloudFirewallOptions,
   compileCloudFirewall,
   compileRuleset,
+  exposureOf,
   type NodeFacts,
   type Policy,
   PolicyError,
@@ -55,32 +56,66 @@ export function payloadOf(component: string, policy: Policy, node: NodeFacts): s
   }
 }
 
+/** Everything that the outside can reach, one key for each port of a node: a port that opens is one new key. */
+export function exposureTable(
+  policy: Policy,
+  nodes: readonly Pick<NodeFacts, "name" | "pool">[],
+): Record<string, string[]> {
+  const table: Record<string, string[]> = {};
+  for (const { node, protocol, port, source } of exposureOf(policy, nodes)) {
+    const key = `${node} ${protocol}/${port}`;
+    table[key] = [...(table[key] ?? []), source];
+  }
+  return table;
+}
+
 /** The name by which a host agent knows a payload: SHA-256, in hex, of the bundle without its peers. */
 export function digestOf(bundle: string): string {
   return createHash("sha256").update(payloadWithoutPeers(bundle)).digest("hex");
 }
 
+/** What `infrastructure.ts` makes the cloud firewalls of. */
+export function cloudFirewalls<P extends { enabled: boolean } & CloudFirewallPlan>(
+  plan: { readonly component: string; readonly cloudFirewall: P; readonly policy: Policy },
+  policy: pulumi.Output<Policy>,
+  selector: string,
+) {
+  const rules = policy.apply((complete) => cloudRulesOf(plan.component, complete, plan.cloudFirewall));
+  const { port, sources } = plan.policy.ssh;
+  const sshDigest = createHash("sha256")
+    .update(JSON.stringify([port, sources]))
+    .digest("hex")
+    .slice(0, 8);
+  return { ...plan.cloudFirewall, rules, sshDigest, selector };
+}
+
+export interface CloudRules {
+  readonly ssh: hcloud.types.input.FirewallRule[];
+  readonly others: hcloud.types.input.FirewallRule[];
+}
+
 /**
- * The rules of the cloud firewall that say what the policy says.
+ * The rules of the cloud firewall that say what the policy says, those of SSH apart.
  * @throws InvalidArgumentError where it cannot say it and the host alone may not be left to.
  */
-export function cloudFirewallRules(
-  { component, cloudFirewall }: { readonly component: string; readonly cloudFirewall: CloudFirewallPlan },
-  policy: pulumi.Output<Policy>,
-): pulumi.Output<hcloud.types.input.FirewallRule[]> {
-  return policy.apply((complete) => {
-    const { rules, gaps } = compileCloudFirewall(complete, { beyondLimits: cloudFirewall.beyondLimits });
-    const refused = gaps.filter((gap) => gap.outcome === "refused");
-    if (refused.length > 0) {
-      const allowed = "what a Hetzner Cloud Firewall can say, or cloudFirewall.beyondLimits: pass";
-      throw new InvalidArgumentError(
-        component,
-        refused.map(({ entry, message }) => ({ path: "policy", given: `${entry} (${message})`, allowed })),
-      );
-    }
-    for (const gap of gaps) void pulumi.log.warn(`${component}: ${gap.message}`);
-    return rules.map((rule) => ({ ...rule, sourceIps: [...rule.sourceIps] }));
-  });
+export function cloudRulesOf(component: string, policy: Policy, { beyondLimits }: CloudFirewallPlan): CloudRules {
+  const { rules, gaps } = compileCloudFirewall(policy, { beyondLimits });
+  const refused = gaps.filter((gap) => gap.outcome === "refused");
+  if (refused.length > 0) {
+    const allowed = "what a Hetzner Cloud Firewall can say, or cloudFirewall.beyondLimits: pass";
+    throw new InvalidArgumentError(
+      component,
+      refused.map(({ entry, message }) => ({ path: "policy", given: `${entry} (${message})`, allowed })),
+    );
+  }
+  for (const gap of gaps) void pulumi.log.warn(`${component}: ${gap.message}`);
+  const nothingButSsh = { ...policy, publishedPorts: [], hostServices: [], icmp: { echo: false } };
+  const ssh = new Set(compileCloudFirewall(nothingButSsh, { beyondLimits }).rules.map((rule) => rule.description));
+  const all = rules.map((rule) => ({ ...rule, sourceIps: [...rule.sourceIps] }));
+  return {
+    ssh: all.filter((rule) => ssh.has(rule.description)),
+    others: all.filter((rule) => !ssh.has(rule.description)),
+  };
 }
 
 function hasDeferred(value: unknown): boolean {

@@ -28,6 +28,7 @@ describe("SwarmCluster", () => {
       [
         "prod",
         "prod-firewall",
+        "prod-firewall-ssh-bd6644da",
         "prod-manager-1",
         "prod-manager-1-bootstrap",
         "prod-manager-1-membership",
@@ -62,13 +63,7 @@ describe("SwarmCluster", () => {
     });
     expect(await known(cluster.swarmId)).toBe("swarm1");
     expect(Object.keys(await known(cluster.reports))).toEqual(["manager-1", "worker-1", "worker-2"]);
-    expect(await known(cluster.exposure)).toContainEqual({
-      node: "worker-2",
-      family: "ipv6",
-      protocol: "tcp",
-      port: "443",
-      source: "::/0",
-    });
+    expect(await known(cluster.exposure)).toMatchObject({ "worker-2 tcp/443": ["0.0.0.0/0", "::/0"] });
     expect(await known(cluster.sshConfig)).toContain(`Host prod-manager-1\n  HostName ${manager?.publicIpv4}\n`);
     expect(await known(cluster.sshConfig)).toContain(hostKey);
     expect(await known(cluster.dockerContextCommand)).toBe(
@@ -155,6 +150,25 @@ describe("SwarmCluster", () => {
       expect.objectContaining({ protocol: "tcp", port: "443" }),
     );
     expect(cloud.inputsOf("prod-ssh-key").publicKey).toBe(publicKey);
+  });
+
+  it("gives SSH a cloud firewall of its own, another one when its sources change", async () => {
+    const sshFirewall = async (sources: string[]) => {
+      const { cloud } = await up({ policy: { ssh: { sources } } });
+      const firewalls = cloud.ofType("hcloud:index/firewall:Firewall");
+      expect(firewalls).toHaveLength(2);
+      expect(JSON.stringify(cloud.inputsOf("prod-firewall").rules)).not.toContain('"22"');
+      return firewalls.find((one) => one.name !== "prod-firewall");
+    };
+    const before = await sshFirewall(["192.0.2.0/24"]);
+    expect(before?.inputs).toMatchObject({
+      applyTos: [{ labelSelector: "hcloud-swarm-cluster=prod" }],
+      rules: [{ protocol: "tcp", port: "22", sourceIps: ["192.0.2.0/24"] }],
+    });
+    expect((await sshFirewall(["198.51.100.0/24"]))?.name).not.toBe(before?.name);
+    expect((await sshFirewall(["192.0.2.0/24"]))?.name).toBe(before?.name);
+    const { cloud } = await up();
+    expect(cloud.inputsOf("prod-worker-1").labels).toMatchObject({ "hcloud-swarm-cluster": "prod" });
   });
 
   it("shows the policy entry by entry, and no secret, as its own inputs", async () => {

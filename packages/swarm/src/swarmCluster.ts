@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { SwarmClusterArgs } from "./args";
-import { type ClusterPlan, factsOf, type NodePlan, planCluster } from "./clusterPlan";
-import { exposureOf, type Policy, policyEntries } from "./firewall";
+import { type ClusterPlan, clusterLabel, factsOf, type NodePlan, planCluster } from "./clusterPlan";
+import { type Policy, policyEntries } from "./firewall";
 import { applyPolicy, type BootedNode, bootNode } from "./hardenedNode";
 import { cloudFirewallIds, type Owner, privateNetwork, spreadGroups, sshKeyId } from "./infrastructure";
-import type { ClusterNode, ExposureEntry, VerificationReport } from "./outputs";
-import { cloudFirewallRules, completePolicy } from "./policyPlan";
+import type { ClusterNode, VerificationReport } from "./outputs";
+import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
 import { sshKeys } from "./sshKeys";
 import { joinSwarm } from "./swarmMembers";
@@ -33,8 +33,8 @@ export class SwarmCluster extends pulumi.ComponentResource {
   public readonly managerJoinToken: pulumi.Output<string>;
   /** The last verification of each node, by the node's name in the program. */
   public readonly reports: pulumi.Output<Record<string, VerificationReport>>;
-  /** Everything that the outside can reach. */
-  public readonly exposure: pulumi.Output<ExposureEntry[]>;
+  /** Everything that the outside can reach: the networks that may dial, by what they may dial, as in `manager-1 tcp/443`. */
+  public readonly exposure: pulumi.Output<Record<string, string[]>>;
   /** Text for `~/.ssh/config`: `ssh SERVER` with every host key pinned. Needs OpenSSH 8.5 or newer. */
   public readonly sshConfig: pulumi.Output<string>;
   /** Makes the local `docker` talk to the first manager over SSH, once `sshConfig` is in place. */
@@ -53,7 +53,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
 
     const sshKey = sshKeyId(owner, publicKey, plan.ssh.existing);
     const network = privateNetwork(owner, networkPlan);
-    const firewallIds = cloudFirewallIds(owner, plan.cloudFirewall, cloudFirewallRules(plan, policy));
+    const firewallIds = cloudFirewallIds(owner, cloudFirewalls(plan, policy, `${clusterLabel}=${plan.prefix}`));
     const groups = spreadGroups(
       owner,
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
@@ -91,7 +91,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
     this.workerJoinToken = swarm.workerToken;
     this.managerJoinToken = swarm.managerToken;
     this.reports = pulumi.output(swarm.reports);
-    this.exposure = policy.apply((complete) => [...exposureOf(complete, plan.nodes)]);
+    this.exposure = policy.apply((complete) => exposureTable(complete, plan.nodes));
     this.sshConfig = pulumi
       .all(nodes.map(({ serverName, server, hostKey }) => ({ name: serverName, address: server.ipv4Address, hostKey })))
       .apply((hosts) => sshConfig(hosts.map((host) => ({ ...host, port: sshPort, user: "root" }))));
