@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, readSync, watch } from "node:fs";
 import { constants } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { Exchange } from "./api/index.js";
 import { ask, isRunning, readRecord, start, statusOf, stop } from "./control.js";
 import { buildImage } from "./images/build.js";
 import { isBuilt } from "./images/store.js";
@@ -63,6 +64,7 @@ interface StartOptions extends Common {
   readonly cores: number;
   readonly accelerator: Settings["accelerator"];
   readonly image: string;
+  readonly record?: boolean;
 }
 
 async function startCommand(options: StartOptions): Promise<void> {
@@ -75,8 +77,8 @@ async function startCommand(options: StartOptions): Promise<void> {
   }
   assertSuitable(layout, !isBuilt(layout.images, options.image));
   await buildImage({ images: layout.images, name: options.image, progress: say });
-  const { name, memory, cores, accelerator } = options;
-  const status = await start(layout, { name, memory, cores, accelerator, stateDirectory: layout.state });
+  const { name, memory, cores, accelerator, record = false } = options;
+  const status = await start(layout, { name, memory, cores, accelerator, record, stateDirectory: layout.state });
   for (const line of describe(status)) say(line);
 }
 
@@ -133,6 +135,29 @@ async function imagesBuild(names: readonly string[], options: { readonly fresh?:
   }
 }
 
+/** Compares what was recorded with the API's description. The checker and its library are loaded only here. */
+async function apiCheck(options: Common & { readonly description?: string }): Promise<void> {
+  const layout = layoutFor(options);
+  if (!existsSync(layout.exchanges)) throw new Error("nothing was recorded: start the region with --record");
+  const { createChecker, findDescription } = await import("./api/testing/openapi.js");
+  const path = options.description ?? findDescription();
+  if (path === undefined)
+    throw new Error("name a copy of the Hetzner Cloud API's OpenAPI description with --description");
+  const checker = createChecker(path);
+  const lines = readFileSync(layout.exchanges, "utf8").trimEnd().split("\n");
+  const problems = lines.flatMap((line) => checker.check(JSON.parse(line) as Exchange));
+  for (const operation of [...checker.seen].sort()) say(operation);
+  for (const problem of new Set(problems)) process.stderr.write(`${problem}\n`);
+  say(`${lines.length} answers of ${checker.seen.size} operations: ${problems.length} not as described`);
+  if (problems.length > 0) process.exitCode = 1;
+}
+
+async function fault(json: string | undefined, options: Common & { readonly clear?: boolean }): Promise<void> {
+  const layout = running(options);
+  if (options.clear) await ask(layout, "DELETE", "/faults");
+  if (json !== undefined) await ask(layout, "POST", "/faults", JSON.parse(json));
+}
+
 const timed = async (what: string, work: () => Promise<void>): Promise<void> => {
   const started = Date.now();
   await work();
@@ -150,6 +175,7 @@ function program(): Command {
     .option("--cores <count>", "most cores that any server gets", number, 2)
     .addOption(new Option("--accelerator <kind>", "how machines run").choices(["auto", "kvm", "tcg"]).default("auto"))
     .addOption(new Option("--image <name>", "image to have ready").choices(variantNames).default("debian-13"))
+    .option("--record", "keep the API's requests and answers for `region api-check`")
     .action(startCommand);
 
   withCommon(region.command("status"))
@@ -216,6 +242,17 @@ function program(): Command {
       for (const { name, created, servers } of status?.checkpoints ?? [])
         say(`${name}\t${servers} servers\t${created}`);
     });
+
+  withCommon(region.command("api-check"))
+    .description("compare recorded answers of the API with its OpenAPI description")
+    .option("--description <file>", "the description (default: HCLOUD_OPENAPI)")
+    .action(apiCheck);
+
+  withCommon(region.command("fault"))
+    .description("make the API fail on purpose, for tests of its clients")
+    .argument("[json]", 'such as {"kind":"unavailable","serverType":"cx23"}')
+    .option("--clear", "forget all faults first")
+    .action(fault);
 
   const images = region.command("images").description("the images that servers boot");
   images

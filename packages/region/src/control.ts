@@ -12,16 +12,22 @@ import { recordSchema, type Settings, type Status, statusSchema } from "./settin
 import { endProcess, identify, isAlive, waitGone } from "./support/processes.js";
 
 /** Asks the daemon; rejects with its own message when it refuses. */
-export async function ask(layout: Layout, method: "GET" | "POST" | "DELETE", path: string): Promise<unknown> {
+export async function ask(
+  layout: Layout,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  sentBody?: unknown,
+): Promise<unknown> {
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-    const sent = request({ socketPath: layout.control, method, path }, (answer) => {
+    const headers = sentBody === undefined ? {} : { "content-type": "application/json" };
+    const sent = request({ socketPath: layout.control, method, path, headers }, (answer) => {
       let body = "";
       answer.setEncoding("utf8");
       answer.on("data", (data) => (body += data));
       answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text: body }));
     });
     sent.on("error", reject);
-    sent.end();
+    sent.end(sentBody === undefined ? undefined : JSON.stringify(sentBody));
   });
   const body: unknown = JSON.parse(text);
   if (status >= 400) {

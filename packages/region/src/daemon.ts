@@ -2,7 +2,7 @@
  * Program: the daemon of a region, run inside the router's namespace by the host process. It is given the settings as
  * JSON in its first argument and serves the hcloud API, the metadata service, DHCP, DNS and the control socket.
  */
-import { readFileSync, rmSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync } from "node:fs";
 import Fastify from "fastify";
 import { createApi, fileStore } from "./api/index.js";
 import { CheckpointStore, Checkpoints } from "./checkpoints.js";
@@ -41,6 +41,9 @@ async function main(settings: Settings): Promise<void> {
     backend: createLocalBackend(machines, router, layout.images),
     store: fileStore(layout.apiState),
     token: readFileSync(layout.token, "utf8").trim(),
+    ...(settings.record
+      ? { onExchange: (exchange) => appendFileSync(layout.exchanges, `${JSON.stringify(exchange)}\n`, { mode: 0o600 }) }
+      : {}),
   });
   const checkpoints = new Checkpoints({
     layout,
@@ -105,6 +108,14 @@ async function main(settings: Settings): Promise<void> {
   });
   control.delete<{ Params: { name: string } }>("/checkpoints/:name", async ({ params }) => {
     await serial.run(() => checkpoints.delete(params.name));
+    return {};
+  });
+  control.post("/faults", async ({ body }) => {
+    api.setFault(body);
+    return {};
+  });
+  control.delete("/faults", async () => {
+    api.clearFaults();
     return {};
   });
   rmSync(layout.control, { force: true });

@@ -33,6 +33,8 @@ export interface Layout {
   readonly control: string;
   readonly mirrorSocket: string;
   readonly log: string;
+  /** Recorded requests and answers of the API, one JSON a line. */
+  readonly exchanges: string;
   readonly servers: string;
   readonly checkpoints: string;
   readonly images: string;
@@ -58,6 +60,7 @@ export function layoutOf(name: string, stateDirectory?: string): Layout {
     control: join(state, "control.sock"),
     mirrorSocket: join(state, "mirror.sock"),
     log: join(state, "region.log"),
+    exchanges: join(state, "exchanges.jsonl"),
     servers: join(state, "servers"),
     checkpoints: join(state, "checkpoints"),
     images: join(cacheDirectory, "images"),

@@ -10,6 +10,8 @@ export const settingsSchema = z.object({
   /** Most cores that any server gets. */
   cores: z.int().min(1).max(64),
   accelerator: z.enum(["auto", "kvm", "tcg"]),
+  /** Whether each request to the API and its answer is kept, for `region api-check`. */
+  record: z.boolean(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 

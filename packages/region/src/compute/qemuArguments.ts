@@ -68,8 +68,11 @@ function nic(netdev: string, device: string, tap: string, mac: string, bus: stri
 /** TCG translates x86-64-v2 code fast; newer vector units and `rep movsb` hints make guests choose slower paths. */
 const CPU = { kvm: "host", tcg: "Nehalem" } as const;
 
-/** Kernel mitigations guard nothing inside an emulator that has no speculation, and cost a third of the boot. */
-const APPEND = { kvm: "", tcg: " mitigations=off" } as const;
+/**
+ * Mitigations guard nothing inside an emulator that has no speculation, and cost a third of the boot. The time stamp
+ * counter is steady, but a busy host makes the kernel's watchdog think otherwise and choose a clock that is slow to read.
+ */
+const APPEND = { kvm: "", tcg: " mitigations=off tsc=nowatchdog" } as const;
 
 export function qemuArguments({ machine, paths, boot, accelerator: { kind }, limits }: QemuOptions): string[] {
   const { serverId, publicInterface } = machine.spec;
