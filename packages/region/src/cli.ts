@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, watch } from "
 import { constants } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Exchange } from "./api/index.js";
-import { ask, isRunning, readRecord, start, statusOf, stop } from "./control.js";
+import { ask, isRunning, start, statusOf, stop } from "./control.js";
 import { buildImage } from "./images/build.js";
 import { isBuilt } from "./images/store.js";
 import { variantNames } from "./images/variants.js";
@@ -207,7 +207,7 @@ function program(): Command {
     .option("--purge", "remove its state as well")
     .action(async (options: Common & { purge?: boolean }) => {
       const layout = layoutFor(options);
-      const was = readRecord(layout) !== undefined;
+      const was = isRunning(layout);
       await stop(layout, { purge: options.purge ?? false });
       say(`region ${options.name}: ${was ? "stopped" : "did not run"}${options.purge ? ", state removed" : ""}`);
     });

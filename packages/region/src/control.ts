@@ -5,10 +5,10 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statS
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { z } from "zod";
+import { readHost } from "./hostRecord.js";
 import type { Layout } from "./layout.js";
 import { removeRegionNamespaces } from "./network/namespaces.js";
-import { recordSchema, type Settings, type Status, statusSchema } from "./settings.js";
+import { type Settings, type Status, statusSchema } from "./settings.js";
 import { endProcess, identify, isAlive, waitGone } from "./support/processes.js";
 
 /** Asks the daemon; rejects with its own message when it refuses. */
@@ -37,19 +37,9 @@ export async function ask(
   return body;
 }
 
-type Record = z.infer<typeof recordSchema>;
-
-export function readRecord(layout: Layout): Record | undefined {
-  try {
-    return recordSchema.parse(JSON.parse(readFileSync(layout.record, "utf8")));
-  } catch {
-    return undefined;
-  }
-}
-
 export function isRunning(layout: Layout): boolean {
-  const record = readRecord(layout);
-  return record !== undefined && isAlive(record.host);
+  const host = readHost(layout.record);
+  return host !== undefined && isAlive(host);
 }
 
 export async function statusOf(layout: Layout): Promise<Status | undefined> {
@@ -100,15 +90,15 @@ export async function start(layout: Layout, settings: Settings): Promise<Status>
 
 /** Stops the region, also one that crashed, and leaves nothing outside the state directory. */
 export async function stop(layout: Layout, options: { readonly purge: boolean }): Promise<void> {
-  const record = readRecord(layout);
-  if (record && isAlive(record.host)) {
+  const host = readHost(layout.record);
+  if (host && isAlive(host)) {
     try {
       await ask(layout, "POST", "/stop");
-      await waitGone(record.host, 60_000);
+      await waitGone(host, 60_000);
     } catch {
       // It does not listen: its process is ended below.
     }
-    await endProcess(record.host, 15_000);
+    await endProcess(host, 15_000);
   }
   await removeRegionNamespaces(layout.name);
   for (const file of [layout.mirrorSocket, layout.control, layout.record]) rmSync(file, { force: true });

@@ -5,12 +5,12 @@
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { claim } from "./hostRecord.js";
 import { layoutOf } from "./layout.js";
 import { serveMirror } from "./mirror/server.js";
 import { routerNamespace } from "./network/names.js";
 import { addRegionNamespaces, inNamespace, removeRegionNamespaces } from "./network/namespaces.js";
 import { settingsSchema } from "./settings.js";
-import { writeFileAtomically } from "./support/files.js";
 import { identify } from "./support/processes.js";
 
 const settings = settingsSchema.parse(JSON.parse(process.argv[2] ?? ""));
@@ -22,8 +22,6 @@ async function clear(): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  const host = identify(process.pid);
-  writeFileAtomically(layout.record, JSON.stringify({ settings, host }));
   await removeRegionNamespaces(settings.name);
   const mirror = await serveMirror(layout.mirrorSocket, layout.mirror);
   await addRegionNamespaces(settings.name);
@@ -45,12 +43,22 @@ async function main(): Promise<number> {
   return code;
 }
 
+function claimRegion(): void {
+  const host = identify(process.pid);
+  if (host === undefined) throw new Error("this process cannot find itself in /proc");
+  claim(layout.record, host);
+}
+
 try {
-  process.exitCode = await main();
+  // Outside of the clean-up: what another process made is not ours to clear away.
+  claimRegion();
+  try {
+    process.exitCode = await main();
+  } finally {
+    await clear();
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
-} finally {
-  await clear();
 }
 process.exit();

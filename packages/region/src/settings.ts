@@ -1,6 +1,5 @@
 /** Settings of a region, as the command line gives them and as they are kept beside its state. */
 import { z } from "zod";
-import { processIdentity } from "./support/processes.js";
 
 export const settingsSchema = z.object({
   name: z.string(),
@@ -14,9 +13,6 @@ export const settingsSchema = z.object({
   record: z.boolean(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
-
-/** What `region.json` holds while a region runs. */
-export const recordSchema = z.object({ settings: settingsSchema, host: processIdentity });
 
 /** What the control socket tells. */
 export const statusSchema = z.object({
