@@ -40,6 +40,7 @@ const { values } = parseArgs({
 
 /** Lines of `pulumi up` worth seeing while one waits: what was made, and what a node says. */
 function progress(line: string): void {
+  if (/Dial \d+\/\d+ failed|using pulumi-/.test(line)) return;
   if (/^\s*(\+|~|-|\+-|-\+)\s.*(created|updated|deleted|replaced|failed)/.test(line) || /error|warning:/.test(line))
     say(`    ${line.trim()}`);
 }

@@ -34,7 +34,7 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     spawnSync("ip", ["netns", "exec", name, command, ...args], {
       input,
       encoding: "utf8",
-      env: { ...process.env, HC_ROOT: join(home, "root"), HC_PATH: join(home, "bin") },
+      env: { ...process.env, HC_ROOT: join(home, "root"), HC_PATH: join(home, "bin"), HC_PAUSE: "0.2" },
     });
   const agent = (args: readonly string[], input = "") => inside("sh", [script, ...args], input);
   const chain = (...args: string[]) => inside("iptables-nft", ["-S", ...args]).stdout;
@@ -295,6 +295,25 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     const both = `sh ${script} apply <${home}/a & sh ${script} apply <${home}/b & wait`;
     inside("sh", ["-c", both]);
     expect(checks().passed).toBe(true);
+  });
+
+  it("looks again at what is wrong for a moment, as when Docker makes a network, and never forgives what stays", () => {
+    agent(["apply"], payloadOf([80]));
+    const docker = "iptables-nft -D FORWARD -j DOCKER-USER; sleep 0.35; iptables-nft -I FORWARD -j DOCKER-USER";
+    const churn = inside("sh", [
+      "-c",
+      `(${docker}) & sleep 0.05; sh ${script} verify --json; status=$?; wait; exit $status`,
+    ]);
+    expect(churn.stderr).toContain("look 1 of 4: failed: jump-filter-forward-docker-user-v4");
+    expect(churn.status).toBe(0);
+    expect(JSON.parse(churn.stdout)).toMatchObject({ passed: true });
+
+    inside("iptables-nft", ["-D", "FORWARD", "-j", "DOCKER-USER"]);
+    const drifted = agent(["verify", "--json"]);
+    expect(drifted.status).toBe(1);
+    expect(drifted.stderr).toContain("look 3 of 4");
+    expect(drifted.stderr).toContain("FAILED jump-filter-forward-docker-user-v4");
+    expect(JSON.parse(drifted.stdout)).toMatchObject({ passed: false });
   });
 
   it("says how it is used", () => {

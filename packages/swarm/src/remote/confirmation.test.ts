@@ -71,9 +71,7 @@ describe("confirmationProgram", () => {
   });
 
   it("fails with the agent's account of the failed checks, and prints no result", () => {
-    agent(
-      'case "$*" in verify) echo "FAILED belt-v4: expected a, found b"; exit 1 ;; "verify --json") echo "{}"; exit 1 ;; esac',
-    );
+    agent('case "$*" in "verify --json") echo "FAILED belt-v4: expected a, found b" >&2; echo "{}"; exit 1 ;; esac');
     const done = run(confirmationProgram + printResult);
     expect(done).toMatchObject({ status: 1, stdout: "" });
     expect(done.stderr).toMatch(/FAILED belt-v4: expected a, found b\npolicy: the host is not as its policy says/);
