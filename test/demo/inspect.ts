@@ -7,6 +7,7 @@ import {
   ports,
   probeVxlan,
   table,
+  withoutCloudFirewall,
 } from "../harness/src/index.js";
 
 /** Looks at the cluster from inside and outside, prints what it sees, and gives what is not as it must be. */
@@ -24,8 +25,10 @@ export async function inspect(cluster: Cluster, when = ""): Promise<string[]> {
   print(table(["node", "verification", "checks", "failed"], verified.rows));
   problems.push(...verified.problems.map((problem) => problem + suffix));
 
-  const [inside, outside] = await phase(`probes from inside and outside${suffix}`, async () => [
+  const [inside, alone, outside] = await phase(`probes from inside and outside${suffix}`, async () => [
     await controls(cluster),
+    // The host's rules alone, and then what the world sees with the cloud's firewall in front of them.
+    await withoutCloudFirewall(cluster.region, () => observe(cluster)),
     await observe(cluster),
   ]);
   for (const { node, port, family, result } of inside)
@@ -33,18 +36,18 @@ export async function inspect(cluster: Cluster, when = ""): Promise<string[]> {
       problems.push(
         `${port.port}/${port.protocol} over IPv${family} does not answer from ${port.control === "node" ? `${node.name} itself` : `a peer of ${node.name}`}, so its closedness proves nothing${suffix}: ${result.detail}`,
       );
-  print(portTable(cluster, outside));
-  for (const { node, port, family, result } of outside)
+  print(`Without the cloud's firewall, the host's rules alone:\n\n${portTable(cluster, alone)}`);
+  for (const { node, port, family, result } of [...alone, ...outside])
     if (result.open !== port.open.includes(family))
       problems.push(
         `${port.port}/${port.protocol} of ${node.name} over IPv${family} is ${result.open ? "OPEN" : "closed"}${suffix}: ${result.detail}`,
       );
 
   const vxlan = await phase(`VXLAN packets from outside${suffix}`, async () => {
-    const all = [];
-    for (const node of cluster.nodes)
-      for (const family of ["4", "6"] as const) all.push(probeVxlan(cluster, node, family));
-    return await Promise.all(all);
+    const probes = cluster.nodes.flatMap((node) => (["4", "6"] as const).map((family) => ({ node, family })));
+    return await withoutCloudFirewall(cluster.region, () =>
+      Promise.all(probes.map(({ node, family }) => probeVxlan(cluster, node, family))),
+    );
   });
   print(
     table(

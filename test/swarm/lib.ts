@@ -14,6 +14,7 @@ import {
   region as regionOf,
   root,
   type Stack,
+  withoutCloudFirewall,
 } from "../harness/src/index.js";
 import { readyCheckpoint } from "./setup.js";
 
@@ -43,13 +44,17 @@ export async function restoreReady(): Promise<void> {
 const line = ({ node, port, family, result }: Observation, wanted: boolean): string =>
   `${node.name} ${port.port}/${port.protocol} IPv${family}: ${result.open ? "open" : "closed"}, must be ${wanted ? "open" : "closed"} (${result.detail})`;
 
-/** Everything from outside that is not as it must be, and every positive control that is silent. */
+/**
+ * Everything from outside that is not as it must be, with the host's rules alone and with the cloud's firewall before them, and
+ * every positive control that is silent.
+ */
 export async function exposureProblems(cluster: Cluster, wanted: readonly Port[] = ports): Promise<string[]> {
   const inside = await controls(cluster, wanted);
+  const alone = await withoutCloudFirewall(cluster.region, () => observe(cluster, wanted));
   const outside = await observe(cluster, wanted);
   return [
     ...inside.filter((o) => !o.result.open).map((o) => `control: ${line(o, true)}`),
-    ...outside
+    ...[...alone, ...outside]
       .filter((o) => o.result.open !== o.port.open.includes(o.family))
       .map((o) => line(o, o.port.open.includes(o.family))),
   ];

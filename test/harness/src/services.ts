@@ -40,13 +40,14 @@ export async function installResponder(cluster: Cluster): Promise<void> {
   );
 }
 
-/** Starts both services and waits, at most `seconds`, until every task runs. */
+/** Starts both services where they do not run yet, and waits, at most `seconds`, until every task runs. */
 export async function startServices(cluster: Cluster, seconds = 300): Promise<void> {
   for (const { name, publish } of services) {
     const flags = publish.map((p) => `--publish ${p}`).join(" ");
     await cluster.ssh(
       cluster.manager,
-      `docker service create --detach --quiet --no-resolve-image --mode global --name ${name} ${flags} ${image} serve tcp:80 tcp:8000 udp:9000`,
+      `docker service inspect ${name} >/dev/null 2>&1 ||
+       docker service create --detach --quiet --no-resolve-image --mode global --name ${name} ${flags} ${image} serve tcp:80 tcp:8000 udp:9000`,
     );
   }
   const wanted = cluster.nodes.length * services.length;

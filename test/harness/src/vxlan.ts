@@ -18,7 +18,7 @@ export function droppedOnDataPath(saved: string): number {
 
 /**
  * Nothing ever answers on the VXLAN port, open or not, so silence proves nothing. The node's own counter does: each packet
- * sent from outside must be counted by the rule that drops it.
+ * sent from outside must be counted by the rule that drops it. The cloud's firewall must be out of the way: it lets none through.
  */
 export async function probeVxlan(cluster: Cluster, node: ClusterNode, family: "4" | "6"): Promise<VxlanProbe> {
   const sent = 5;
