@@ -1,13 +1,14 @@
 import { z } from "zod";
 import type { Region } from "./region.js";
 
+/** What a firewall is applied to, in the form in which it is given back: a server, or all with a label. */
+const resourceSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("server"), server: z.object({ id: z.number() }) }),
+  z.object({ type: z.literal("label_selector"), label_selector: z.object({ selector: z.string() }) }),
+]);
+
 const firewallsSchema = z.object({
-  firewalls: z.array(
-    z.object({
-      id: z.number(),
-      applied_to: z.array(z.object({ type: z.string(), server: z.object({ id: z.number() }).optional() })),
-    }),
-  ),
+  firewalls: z.array(z.object({ id: z.number(), applied_to: z.array(resourceSchema) })),
 });
 
 /** One request to the region's API from where it can be reached; the token comes from the environment. */
@@ -24,20 +25,15 @@ async function api(region: Region, method: string, path: string, body?: unknown)
 }
 
 /**
- * Takes every cloud firewall off every server while `work` runs. The cloud's firewall stops most probes before they reach the
+ * Takes every cloud firewall off everything while `work` runs. The cloud's firewall stops most probes before they reach the
  * host, so a port found closed behind it says nothing about the host's own rules.
  */
 export async function withoutCloudFirewall<T>(region: Region, work: () => Promise<T>): Promise<T> {
   const { firewalls } = firewallsSchema.parse(await api(region, "GET", "/firewalls"));
-  const applied = firewalls
-    .map(({ id, applied_to }) => ({
-      id,
-      servers: applied_to.flatMap(({ server }) => (server ? [{ type: "server", server }] : [])),
-    }))
-    .filter(({ servers }) => servers.length > 0);
+  const applied = firewalls.filter(({ applied_to }) => applied_to.length > 0);
   const change = async (action: string, field: string) => {
-    for (const { id, servers } of applied)
-      await api(region, "POST", `/firewalls/${id}/actions/${action}`, { [field]: servers });
+    for (const { id, applied_to } of applied)
+      await api(region, "POST", `/firewalls/${id}/actions/${action}`, { [field]: applied_to });
   };
   await change("remove_from_resources", "remove_from");
   try {
