@@ -15,7 +15,7 @@ const usage = `usage: node test/bootstrap/run.mjs [demo|test] [arguments]
 
   (nothing)   install what is missing, build, make the engine and the virtual machines' image
   demo        the same, then a hardened three-node swarm on virtual machines   [--keep] [--help]
-  test        the same, then the tests                                        [--system] [--help]
+  test        the same, then the tests                                        [--unit] [--system] [--help]
 `;
 
 async function main() {
@@ -41,7 +41,7 @@ async function main() {
   );
 
   // The engine's build and the image are independent; both are mostly waiting for one core each.
-  const needsImage = command !== "test" || rest.includes("--system");
+  const needsImage = command !== "test" || !rest.includes("--unit");
   const [engine] = await Promise.all([engineReady(), needsImage ? imageReady() : undefined]);
   const env = { ...process.env, PATH: `${engine.path}:${process.env.PATH}`, HCS_PNPM: pnpm };
   if (command === "demo") return await run(process.execPath, [tsx(), join(root, "test/demo/main.ts"), ...rest], env);

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-// Checks, unit and component tests, and the engine's and stand-in's own tests; on request the whole system. The whole system
-// joins the default once `pulumi up` of the cluster has been seen green from end to end; until then it would be a promise.
+// Every test in one command: checks, unit and component tests, the engine's and stand-in's own, then the whole system.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,14 +10,16 @@ import { say } from "./progress.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const output = join(root, "test-output");
 
-const usage = `usage: npm test -- [--system]
+const usage = `usage: npm test -- [--unit] [--system]
 
-  (nothing)   checks, unit, component and engine tests: no virtual machines
-  --system    the whole-system tests on virtual machines
+  (nothing)   everything
+  --unit      checks, unit, component and engine tests only: no virtual machines
+  --system    the whole-system tests on virtual machines only
 `;
 
 const { values } = parseArgs({
   options: {
+    unit: { type: "boolean", default: false },
     system: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -48,7 +49,8 @@ function suites() {
       report: "system.json",
     },
   ];
-  return values.system ? system : unit;
+  if (values.unit === values.system) return [...unit, ...system];
+  return values.unit ? unit : system;
 }
 
 function run({ command, args }) {

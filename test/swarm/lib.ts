@@ -39,6 +39,7 @@ export async function restoreReady(): Promise<void> {
   await regionOf(region).command("checkpoint", "restore", readyCheckpoint);
   rmSync(join(stateDir, ".pulumi"), { recursive: true, force: true });
   cpSync(join(stateDir, "pulumi-ready"), join(stateDir, ".pulumi"), { recursive: true });
+  cpSync(join(stateDir, "config-ready.yaml"), join(stateDir, "config.yaml"));
 }
 
 const line = ({ node, port, family, result }: Observation, wanted: boolean): string =>

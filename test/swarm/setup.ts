@@ -42,7 +42,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const stateDir = cacheDir("stacks", `${name}-cluster`);
   const shared = join(stateDir, "shared.json");
 
-  const region = await phase("region", () => startRegion(name, (line) => say(`    ${line}`)));
+  const region = await phase("region", () => startRegion(name, (line) => say(`    ${line}`), "--record"));
   const tearDown = async () => {
     process.stdout.write(
       `\n${table(
@@ -71,6 +71,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const secondsToReady = (Date.now() - started) / 1000;
     await phase("checkpoint of the ready cluster", () => region.command("checkpoint", "save", readyCheckpoint));
     cpSync(join(stateDir, ".pulumi"), join(stateDir, "pulumi-ready"), { recursive: true });
+    cpSync(join(stateDir, "config.yaml"), join(stateDir, "config-ready.yaml"));
 
     const firstUpSessions: Record<string, number> = {};
     for (const { host } of run.sshSessions) firstUpSessions[host] = (firstUpSessions[host] ?? 0) + 1;

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Whole-system tests: one booted cluster for all files, one file after the other, in the order of their names. */
+/** Whole-system tests: one booted cluster for all files, one file after the other; a file that changes it restores it. */
 export default defineConfig({
   test: {
     root: import.meta.dirname,
@@ -10,8 +10,6 @@ export default defineConfig({
     sequence: { concurrent: false },
     testTimeout: 600_000,
     hookTimeout: 600_000,
-    // A broken cluster fails everything after it; the first failure is the one to read.
-    bail: 0,
     reporters: ["verbose"],
   },
 });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { api } from "./api.js";
 import type { Region } from "./region.js";
 
 /** What a firewall is applied to, in the form in which it is given back: a server, or all with a label. */
@@ -10,19 +11,6 @@ const resourceSchema = z.discriminatedUnion("type", [
 const firewallsSchema = z.object({
   firewalls: z.array(z.object({ id: z.number(), applied_to: z.array(resourceSchema) })),
 });
-
-/** One request to the region's API from where it can be reached; the token comes from the environment. */
-async function api(region: Region, method: string, path: string, body?: unknown): Promise<unknown> {
-  const script = `
-    const [method, path, body] = process.argv.slice(1);
-    const headers = { authorization: "Bearer " + process.env.HCLOUD_TOKEN, "content-type": "application/json" };
-    fetch(process.env.HCLOUD_ENDPOINT + path, { method, headers, ...(body ? { body } : {}) }).then(async (answer) => {
-      process.stdout.write(await answer.text());
-      process.exitCode = answer.ok ? 0 : 1;
-    });`;
-  const run = await region.exec(process.execPath, ["-e", script, method, path, body ? JSON.stringify(body) : ""], {});
-  return JSON.parse(String(run.stdout));
-}
 
 /**
  * Takes every cloud firewall off everything while `work` runs. The cloud's firewall stops most probes before they reach the

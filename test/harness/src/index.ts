@@ -1,3 +1,4 @@
+export * from "./api.js";
 export * from "./cloudFirewall.js";
 export * from "./cluster.js";
 export * from "./paths.js";

@@ -31,8 +31,8 @@ export function region(name: string): Region {
 }
 
 /** Starts the region (a running one is left as it is); what it says goes to `log`. */
-export async function startRegion(name: string, log: (line: string) => void): Promise<Region> {
-  const child = execa(process.execPath, [cli, "start", "--name", name], { all: true, buffer: true });
+export async function startRegion(name: string, log: (line: string) => void, ...flags: string[]): Promise<Region> {
+  const child = execa(process.execPath, [cli, "start", "--name", name, ...flags], { all: true, buffer: true });
   for await (const line of child.iterable({ from: "all" })) log(String(line));
   await child;
   return region(name);
