@@ -1,4 +1,3 @@
-import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inject } from "vitest";
 import {
@@ -16,7 +15,7 @@ import {
   type Stack,
   withoutCloudFirewall,
 } from "../harness/src/index.js";
-import { readyCheckpoint } from "./setup.js";
+import { restoreCheckpoint } from "./setup.js";
 
 export interface Ready {
   readonly region: Region;
@@ -36,10 +35,7 @@ export async function ready(): Promise<Ready> {
 /** Brings the shared cluster, and Pulumi's state of it, back to how it was when it became ready. */
 export async function restoreReady(): Promise<void> {
   const { region, stateDir } = inject("shared");
-  await regionOf(region).command("checkpoint", "restore", readyCheckpoint);
-  rmSync(join(stateDir, ".pulumi"), { recursive: true, force: true });
-  cpSync(join(stateDir, "pulumi-ready"), join(stateDir, ".pulumi"), { recursive: true });
-  cpSync(join(stateDir, "config-ready.yaml"), join(stateDir, "config.yaml"));
+  await restoreCheckpoint(region, stateDir);
 }
 
 const line = ({ node, port, family, result }: Observation, wanted: boolean): string =>

@@ -1,5 +1,9 @@
-/** Boots the cluster that every system test shares, and takes it down at the end. */
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+/**
+ * Boots the cluster that every system test shares, and takes it down at the end.
+ *
+ * `HCS_KEEP=1` leaves it running, and the next run with it starts from its checkpoint: a loop of seconds while writing tests.
+ */
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import {
@@ -9,6 +13,7 @@ import {
   openStack,
   phase,
   phases,
+  region as regionOf,
   root,
   say,
   sshKey,
@@ -34,7 +39,15 @@ declare module "vitest" {
 }
 
 /** Name of the checkpoint of the ready cluster, services running. */
-export const readyCheckpoint = "ready";
+const readyCheckpoint = "ready";
+
+/** Brings the region, and Pulumi's state of it, back to how both were when the cluster became ready. */
+export async function restoreCheckpoint(region: string, stateDir: string): Promise<void> {
+  await regionOf(region).command("checkpoint", "restore", readyCheckpoint);
+  rmSync(join(stateDir, ".pulumi"), { recursive: true, force: true });
+  cpSync(join(stateDir, "pulumi-ready"), join(stateDir, ".pulumi"), { recursive: true });
+  cpSync(join(stateDir, "config-ready.yaml"), join(stateDir, "config.yaml"));
+}
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const name = process.env.HCS_TEST_REGION ?? "test";
@@ -42,6 +55,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const stateDir = cacheDir("stacks", `${name}-cluster`);
   const shared = join(stateDir, "shared.json");
 
+  if (keep && existsSync(shared)) {
+    await phase("restore of the kept cluster", () => restoreCheckpoint(name, stateDir));
+    project.provide("shared", JSON.parse(readFileSync(shared, "utf8")));
+    return async () => {};
+  }
   const region = await phase("region", () => startRegion(name, (line) => say(`    ${line}`), "--record"));
   const tearDown = async () => {
     process.stdout.write(

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { cacheDir } from "./paths.js";
@@ -43,6 +43,7 @@ export interface StackOptions {
 /** Makes the stack when it is not there yet. */
 export async function openStack({ region, program, name, stateDir }: StackOptions): Promise<Stack> {
   const state = stateDir ?? cacheDir("stacks", `${region.name}-${name}`);
+  mkdirSync(state, { recursive: true });
   const log = join(state, "pulumi.log");
   const sessions = join(state, "ssh-sessions.jsonl");
   const env = {
