@@ -95,7 +95,10 @@ export interface HostConnectionArgs {
   user?: string;
   /** Private key as text, without a passphrase. Always treated as a secret. */
   privateKey: pulumi.Input<string>;
-  /** The host's public key, `ssh-ed25519 AAAA…`; there is no connection to a host that cannot prove to have it. */
+  /**
+   * The host's public key, of one line; there is no connection to a host that cannot prove to have it. Of several keys that a
+   * host has, Pulumi's SSH client asks for ECDSA first, then RSA, then Ed25519: give the first of these that it has.
+   */
   hostKey: pulumi.Input<string>;
 }
 

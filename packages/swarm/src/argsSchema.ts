@@ -37,8 +37,8 @@ export const publicKeySchema = text(
 
 /** Nodes serve Ed25519 only, and Go's SSH client would negotiate another type with a host that has one. */
 export const hostKeySchema = text(
-  /^ssh-ed25519 [A-Za-z0-9+/]{68}( [^\n]*)?\n?$/,
-  "an Ed25519 host key, ssh-ed25519 AAAA…",
+  /^(ssh-ed25519 [A-Za-z0-9+/]{68}|(ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]{100,1500}={0,2})( [^\n]*)?\n?$/,
+  "a host key of one line, such as ecdsa-sha2-nistp256 AAAA… or ssh-ed25519 AAAA…",
 );
 
 /** A name that a host can have in DNS. */

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { HostHardeningArgs } from "./args";
 import { hostHardeningSchema, hostKeySchema, privateKeySchema } from "./argsSchema";
 import { type NodeFacts, policyEntries, renderBundle } from "./firewall";
-import { installProgram, removeProgram } from "./host";
+import { armProgram, installProgram, removeProgram } from "./host";
 import { parseArgument } from "./invalidArgument";
 import type { VerificationReport } from "./outputs";
 import { completePolicy, digestOf, exposureTable, knownNow, payloadOf } from "./policyPlan";
@@ -50,9 +50,12 @@ export class HostHardening extends pulumi.ComponentResource {
     const bundle = pulumi
       .all([payload, pulumi.all(plan.swarm?.peers ?? [])])
       .apply(([text, peers]) => renderBundle({ payload: text, peers }));
-    const applied = policyStep({ ...place, dependsOn: [agent] }, { bundle, probationSeconds: timeouts.probation });
+    const applied = policyStep(
+      { ...place, dependsOn: [agent] },
+      { bundle, probationSeconds: timeouts.probation, keepSwarm: true },
+    );
 
-    this.report = verifyHost({ ...place, dependsOn: [applied] }, payload.apply(digestOf), plan);
+    this.report = verifyHost({ ...place, dependsOn: [applied] }, payload.apply(digestOf), plan, armProgram());
     this.exposure = policy.apply((complete) => exposureTable(complete, [facts]));
     this.registerOutputs({ report: this.report, exposure: this.exposure });
   }

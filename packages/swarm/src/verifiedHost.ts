@@ -2,7 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { VerifyMode } from "./args";
 import type { VerificationReport } from "./outputs";
-import { confirmationProgram, printResult } from "./remote/confirmation";
+import { confirmationAround, printResult } from "./remote/confirmation";
 import { lastStep, type StepPlace } from "./remote/steps";
 import { parseReport } from "./verification";
 
@@ -16,16 +16,18 @@ export function nonceOf(verify: VerifyMode): { readonly nonce?: string } {
   return verify === VerifyMode.Always ? { nonce: new Date().toISOString() } : {};
 }
 
+/** `afterConfirmation`: shell text between the confirmation and the verification. */
 export function verifyHost(
   place: StepPlace,
   digest: pulumi.Output<string>,
   plan: VerifyPlan,
+  afterConfirmation = "",
 ): pulumi.Output<VerificationReport> {
   const step = lastStep(place, {
     kind: "verification",
     digest,
     probationSeconds: plan.timeouts.probation,
-    program: `set -eu\n${confirmationProgram}${printResult}`,
+    program: `set -eu\n${confirmationAround(afterConfirmation)}${printResult}`,
     ...nonceOf(plan.verify),
   });
   return pulumi.unsecret(step.stdout).apply(parseReport);

@@ -15,10 +15,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { agentScript, unitFiles } from "./agentSources";
-import { installProgram, removeProgram } from "./existingHost";
+import { armProgram, installProgram, removeProgram } from "./existingHost";
 
 const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-const programs: Record<string, string> = { install: installProgram(), remove: removeProgram() };
+const programs: Record<string, string> = {
+  install: installProgram(),
+  arm: `set -eu\n${armProgram()}`,
+  remove: removeProgram(),
+};
 
 describe.skipIf(!shellcheck)("shellcheck", () => {
   it.each(Object.keys(programs))("has nothing to say about %s", (name) => {
@@ -57,14 +61,18 @@ describe("on a host", () => {
   describe("install and remove", () => {
     it("puts all files there, then takes them away, and never stops or restarts Docker", () => {
       expect(run(installProgram())).toMatchObject({ status: 0, stdout: "" });
+      // Until a policy is confirmed, neither a boot nor a start of Docker loads anything.
+      expect(existsSync(join(home, "etc/systemd/system/docker.service.d"))).toBe(false);
+      expect(calls()).not.toMatch(/ (enable|start|restart) /);
+      expect(existsSync(join(home, "var/lib/hcloud-iptables"))).toBe(true);
+      expect(run(`set -eu\n${armProgram()}`)).toMatchObject({ status: 0, stdout: "" });
       expect(readFileSync(join(home, "opt/hcloud-iptables.sh"), "utf8")).toBe(agentScript);
       expect(statSync(join(home, "opt/hcloud-iptables.sh")).mode & 0o777).toBe(0o755);
       for (const [name, text] of Object.entries(unitFiles)) {
         const folder = name.endsWith(".conf") ? "docker.service.d/" : "";
         expect(readFileSync(join(home, "etc/systemd/system", folder, name), "utf8")).toBe(text);
       }
-      expect(calls()).toContain("systemctl enable hcloud-iptables.service hcloud-iptables-check.timer");
-      expect(calls()).not.toContain("start hcloud-iptables.service");
+      expect(calls()).toContain("systemctl enable --now hcloud-iptables.service hcloud-iptables-check.timer");
       fake("../opt/hcloud-iptables.sh");
       expect(run(removeProgram()).status).toBe(0);
       expect(calls()).toContain("hcloud-iptables.sh remove");

@@ -4,27 +4,33 @@ import { agentScript, unitFiles } from "./agentSources";
 import { unitPath } from "./userData";
 
 const agentPath = "/opt/hcloud-iptables.sh";
+const dropIn = "10-hcloud-iptables.conf";
 const files = [
   { path: agentPath, mode: "0755", text: agentScript },
   ...Object.entries(unitFiles).map(([name, text]) => ({ path: unitPath(name), mode: "0644", text })),
 ];
 
-/**
- * Puts the agent, its units and Docker's drop-in on the host and enables them. Nothing that runs is stopped, restarted or
- * cut off: no rule changes before the first `apply`. Exits with 1, and says why, on a host that cannot take the agent.
- */
-export function installProgram(): string {
-  const puts = files.map(({ path, mode, text }) => `  put ${mode} ${path} <<'EOF'\n${packed(text)}\nEOF\n`);
-  return `set -eu
-fail() { printf 'install: %s\\n' "$*" >&2; exit 1; }
-
-# put MODE PATH: as a whole or not at all.
-put() {
+/** Writes standard input to a file: as a whole or not at all. `put MODE PATH` */
+const put = `put() {
   mkdir -p "\${2%/*}"
   base64 -d | gzip -dc >"$2.new"
   chmod "$1" "$2.new"
   mv -f "$2.new" "$2"
-}
+}`;
+
+const putText = ({ path, mode, text }: (typeof files)[number]) => `put ${mode} ${path} <<'EOF'\n${packed(text)}\nEOF\n`;
+
+/**
+ * Puts the agent and its units on the host. Nothing that runs is stopped, restarted or cut off, no rule changes before the
+ * first `apply`, and nothing loads one at the next boot or start of Docker before {@link armProgram}: a host that never gets
+ * a confirmed policy stays as it is. Exits with 1, and says why, on a host that cannot take the agent.
+ */
+export function installProgram(): string {
+  const puts = files.filter(({ path }) => path !== unitPath(dropIn)).map(putText);
+  return `set -eu
+fail() { printf 'install: %s\\n' "$*" >&2; exit 1; }
+
+${put}
 
 need_tools() {
   for tool in iptables ip6tables ipset conntrack curl openssl; do
@@ -63,9 +69,9 @@ main() {
   need_tools
   need_nft_backend
   mask_nftables
+  mkdir -p /var/lib/hcloud-iptables
   put_files
   systemctl daemon-reload
-  systemctl enable hcloud-iptables.service hcloud-iptables-check.timer >&2
 }
 
 put_files() {
@@ -74,7 +80,20 @@ main </dev/null
 `;
 }
 
-/** Takes away what {@link installProgram} and the agent put there. Docker runs on; the host is open afterwards. */
+/**
+ * From here on the rules are in force at each boot, Docker starts behind them only, and the timer looks after them. To be run
+ * behind a confirmation: the unit loads the payload that is stored. Docker runs on. Part of a larger program.
+ */
+export function armProgram(): string {
+  const file = files.find(({ path }) => path === unitPath(dropIn));
+  if (!file) throw new Error(`the agent has no ${dropIn}`);
+  return `${put}
+${putText(file)}systemctl daemon-reload
+systemctl enable --now hcloud-iptables.service hcloud-iptables-check.timer >&2
+`;
+}
+
+/** Takes away what {@link installProgram}, {@link armProgram} and the agent put there. Docker runs on; the host is open afterwards. */
 export function removeProgram(): string {
   const paths = files.map(({ path }) => path);
   return `set -eu
@@ -82,7 +101,7 @@ main() {
   systemctl disable --now hcloud-iptables-check.timer >&2 || :
   systemctl disable hcloud-iptables.service >&2 || :
   # First Docker lets go of the unit: stopping the unit would stop Docker with it.
-  rm -f ${unitPath("10-hcloud-iptables.conf")}
+  rm -f ${unitPath(dropIn)}
   systemctl daemon-reload
   unmask=no
   [ ! -e /var/lib/hcloud-iptables/nftables-was-not-masked ] || unmask=yes

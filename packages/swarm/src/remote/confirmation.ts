@@ -5,9 +5,13 @@ export const agentPath = "/opt/hcloud-iptables.sh";
 /** The bundle that the policy step sent last, whatever became of it. */
 const sentPath = "/var/lib/hcloud-iptables/sent";
 
-/** Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. */
-export function applyCommand(probationSeconds: number): string {
-  return `cat >${sentPath} && ${agentPath} apply --probation ${probationSeconds} <${sentPath}`;
+/**
+ * Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. With `keepSwarm` the
+ * host refuses what would cut off a node of the swarm that it is in already.
+ */
+export function applyCommand(probationSeconds: number, keepSwarm = false): string {
+  const keep = keepSwarm ? " --keep-swarm" : "";
+  return `cat >${sentPath} && ${agentPath} apply --probation ${probationSeconds}${keep} <${sentPath}`;
 }
 
 /** What a failed last step says when trying again is all that is needed. */
@@ -21,7 +25,7 @@ export const tryAgainMessage = "it is applied once more, on probation";
  * A payload that the node took back shut this connection out until then, or nobody came to confirm it: a deployment that
  * was interrupted after the policy step never runs that step again by itself, so its payload is applied from here.
  */
-export const confirmationProgram = `
+const confirmPolicy = `
 fail_policy() { printf 'policy: %s\\n' "$*" >&2; exit 1; }
 [ -x ${agentPath} ] || fail_policy 'the host agent ${agentPath} is not on this host'
 confirmed=0
@@ -38,10 +42,21 @@ if [ "$confirmed" -ne 0 ]; then
   fail_policy "an earlier deployment ended before it confirmed the policy, so the node took it back; ${tryAgainMessage}:" \\
     "deploy again within $2 s"
 fi
+`;
+
+const verifyNow = `
 report=$(${agentPath} verify --json) || {
   fail_policy 'the host is not as its policy says; the failed checks are above'
 }
 `;
+
+/** Confirms and verifies, with `between` in the middle: more of a program, that needs the confirmation. */
+export function confirmationAround(between: string): string {
+  return `${confirmPolicy}${between}${verifyNow}`;
+}
+
+/** Confirms and verifies. */
+export const confirmationProgram = confirmationAround("");
 
 /** Prints the report, and on the node that started the swarm the join tokens before it: there the output is a secret. */
 export const printResult = `

@@ -61,6 +61,8 @@ export interface PolicyStepInputs {
   /** Payload and peers. Plain text, never secret: `pulumi preview --diff` shows its lines. */
   readonly bundle: pulumi.Input<string>;
   readonly probationSeconds: number;
+  /** Refuse what would cut off a node of the swarm that the host is in. Default: false. */
+  readonly keepSwarm?: boolean;
 }
 
 /** Applies a payload on probation: the host takes it back by itself unless the last step confirms it. */
@@ -69,7 +71,7 @@ export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.
     `${place.name}-policy`,
     {
       ...common(place),
-      create: asRoot(place, applyCommand(inputs.probationSeconds)),
+      create: asRoot(place, applyCommand(inputs.probationSeconds, inputs.keepSwarm)),
       stdin: inputs.bundle,
       logging: command.remote.Logging.Stderr,
     },

@@ -106,14 +106,22 @@ load_or_undo() {
 
 apply() {
   probation=0
-  if [ "${1-}" = --probation ]; then
-    probation=${2-}
-    case $probation in '' | *[!0-9]*) die 2 '--probation wants seconds' ;; esac
-  elif [ $# -gt 0 ]; then
-    die 2 "apply does not know $1"
-  fi
+  keep=
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --probation)
+        probation=${2-}
+        case $probation in '' | *[!0-9]*) die 2 '--probation wants seconds' ;; esac
+        shift
+        ;;
+      --keep-swarm) keep=yes ;;
+      *) die 2 "apply does not know $1" ;;
+    esac
+    shift
+  done
   cat >"$WORK/bundle"
   split_bundle "$WORK/bundle" "$WORK/new"
+  [ -z "$keep" ] || keep_swarm "$WORK/new"
   # A lost connection must not leave half of it.
   trap '' HUP INT TERM PIPE
   if [ -e "$WORK/new/payload" ]; then apply_payload "$probation"; fi

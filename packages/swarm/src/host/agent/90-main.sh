@@ -3,8 +3,10 @@ usage() {
   cat <<'EOF'
 usage: hcloud-iptables.sh COMMAND
 
-  apply [--probation SECONDS]   load the payload (and peers) on standard input; with probation the host goes back to the
-                                payload before it unless it is confirmed in time
+  apply [--probation SECONDS] [--keep-swarm]
+                                load the payload (and peers) on standard input; with probation the host goes back to the
+                                payload before it unless it is confirmed in time; with keep-swarm it is refused if it would
+                                cut off a node of the swarm that this host is in
   confirm DIGEST                end the probation of the payload with that SHA-256 digest
   rollback                      go back to the payload before the one on probation
   boot                          load the stored payload; without a valid one SSH stays open and everything else is shut
