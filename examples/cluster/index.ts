@@ -6,12 +6,13 @@ import { SwarmCluster } from "hcloud-swarm";
 const config = new pulumi.Config();
 const keyFile = config.get("privateKeyFile") ?? `${homedir()}/.ssh/id_ed25519`;
 const extraPort = config.getNumber("extraPort");
+const workers = config.getNumber("workers") ?? 2;
 
 const cluster = new SwarmCluster("demo", {
   ssh: { privateKey: pulumi.secret(readFileSync(keyFile, "utf8")) },
   pools: {
     manager: { role: "manager", count: 1 },
-    worker: { role: "worker", count: 2 },
+    ...(workers === 0 ? {} : { worker: { role: "worker", count: workers } }),
   },
   // Everything that is not named here is closed, but for SSH.
   policy: {

@@ -2,6 +2,7 @@
  * Boots the cluster that every system test shares, and takes it down at the end.
  *
  * `HCS_KEEP=1` leaves it running, and the next run with it starts from its checkpoint: a loop of seconds while writing tests.
+ * `HCS_WORKERS` is the number of workers beside the one manager (2): suites that look at one host alone need none.
  */
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -78,7 +79,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const keyFile = await sshKey(stateDir);
     const stack = await openStack({ region, program: join(root, "examples/cluster"), name: "cluster", stateDir });
     await stack.setConfig("privateKeyFile", keyFile);
-    const run = await phase("`pulumi up` (1 manager, 2 workers)", () =>
+    const workers = process.env.HCS_WORKERS ?? "2";
+    await stack.setConfig("workers", workers);
+    const run = await phase(`\`pulumi up\` (1 manager, ${workers} workers)`, () =>
       stack.up((line) => (/created|failed|error/.test(line) ? say(`    ${line.trim()}`) : undefined)),
     );
     const cluster = await openCluster(region, stack, keyFile);
