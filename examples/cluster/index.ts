@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
-import { SwarmCluster } from "hcloud-swarm";
+import { SwarmCluster, type VerifyMode } from "hcloud-swarm";
 
 const config = new pulumi.Config();
 const keyFile = config.get("privateKeyFile") ?? `${homedir()}/.ssh/id_ed25519`;
+const verify = config.get<VerifyMode>("verify"); // `always`: every `up` looks for drift
 const extraPort = config.getNumber("extraPort");
 const workers = config.getNumber("workers") ?? 2;
 
@@ -14,6 +15,7 @@ const cluster = new SwarmCluster("demo", {
     manager: { role: "manager", count: 1 },
     ...(workers === 0 ? {} : { worker: { role: "worker", count: workers } }),
   },
+  ...(verify === undefined ? {} : { verify }),
   // Everything that is not named here is closed, but for SSH.
   policy: {
     publishedPorts: [{ port: 80 }, { port: 443 }, ...(extraPort === undefined ? [] : [{ port: extraPort }])],

@@ -1,5 +1,6 @@
 import type { Cluster, ClusterNode } from "./cluster.js";
-import { type Probe, type ProbeResult, parseResults, probeFromOutside, responderBinary } from "./responder.js";
+import { installResponderOn, responderImage, responderProgram } from "./host.js";
+import { type Probe, type ProbeResult, parseResults, probeFromOutside } from "./responder.js";
 
 /**
  * Two services of the same server. One is published where the default policy lets it, one where it does not; both run on every
@@ -21,22 +22,15 @@ const services = [
   },
 ] as const;
 
-const image = "hcloud-swarm/responder:local";
-const program = "/usr/local/bin/responder";
-
-/** Puts the responder on every node, as a program and as an image: the region has no registry of images. */
+/** Puts the responder on every node. */
 export async function installResponder(cluster: Cluster): Promise<void> {
-  const binary = await responderBinary();
   await Promise.all(
-    cluster.nodes.map(async (node) => {
-      await cluster.send(node, binary, `${program}.new`);
-      await cluster.ssh(
-        node,
-        `set -eu; chmod 755 ${program}.new; mv ${program}.new ${program}
-         tar -C ${program.slice(0, program.lastIndexOf("/"))} -c responder |
-           docker import --change 'ENTRYPOINT ["/responder"]' - ${image} >/dev/null`,
-      );
-    }),
+    cluster.nodes.map((node) =>
+      installResponderOn({
+        ssh: (command, input) => cluster.ssh(node, command, input),
+        send: (file, target) => cluster.send(node, file, target),
+      }),
+    ),
   );
 }
 
@@ -47,7 +41,7 @@ export async function startServices(cluster: Cluster, seconds = 300): Promise<vo
     await cluster.ssh(
       cluster.manager,
       `docker service inspect ${name} >/dev/null 2>&1 ||
-       docker service create --detach --quiet --no-resolve-image --mode global --name ${name} ${flags} ${image} serve tcp:80 tcp:8000 udp:9000`,
+       docker service create --detach --quiet --no-resolve-image --mode global --name ${name} ${flags} ${responderImage} serve tcp:80 tcp:8000 udp:9000`,
     );
   }
   const wanted = cluster.nodes.length * services.length;
@@ -200,7 +194,7 @@ export async function controls(cluster: Cluster, wanted: readonly Port[] = ports
         const probes = questions.map(({ port, family }, index) =>
           probe(port, family, addresses[family], String(index), true),
         );
-        const results = parseResults(await cluster.ssh(from, `${program} probe`, JSON.stringify(probes)));
+        const results = parseResults(await cluster.ssh(from, `${responderProgram} probe`, JSON.stringify(probes)));
         return questions.map(({ port, family }, index): Observation => {
           const result = results[index];
           if (!result) throw new Error(`no result for ${port.port}/${port.protocol} on ${node.name}`);
