@@ -2,11 +2,11 @@
 import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
-import { bootstrapProgram, userData } from "./host";
+import { bootstrapProgram, claimCommand, userData } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
 import { digestOf, payloadOf } from "./policyPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
-import { bootstrapStep, hostKeyFrom, policyStep, type StepPlace } from "./remote/steps";
+import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
 
 export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   /** For messages: `SwarmCluster "prod"`. */
@@ -60,10 +60,30 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
   };
 }
 
-/** Applies the node's policy, with the addresses of the other nodes; gives the place of its last step. */
-export function applyPolicy(node: BootedNode, peers: pulumi.Input<string[]>, probationSeconds: number): StepPlace {
+export interface PolicyApplication {
+  readonly probationSeconds: number;
+  /** Peers that left the list and are alive in the swarm stay until `peersStep`. Default: false. */
+  readonly keepLivePeers?: boolean;
+  /** Shell text for the same session; its output is the step's. */
+  readonly afterwards?: pulumi.Input<string>;
+  readonly dependsOn?: readonly pulumi.Resource[];
+}
+
+/** Applies the node's policy, with the addresses of the other nodes. */
+export function applyPolicy(
+  node: BootedNode,
+  peers: pulumi.Input<string[]>,
+  { dependsOn, ...inputs }: PolicyApplication,
+): AppliedPolicy {
   const bundle = pulumi
     .all([node.payload, peers])
     .apply(([payload, addresses]) => renderBundle({ payload, peers: addresses }));
-  return { ...node.place, dependsOn: [policyStep(node.place, { bundle, probationSeconds })] };
+  const step = policyStep({ ...node.place, ...(dependsOn === undefined ? {} : { dependsOn }) }, { bundle, ...inputs });
+  return { step, place: { ...node.place, dependsOn: [step] } };
+}
+
+export interface AppliedPolicy {
+  readonly step: PolicyStep;
+  /** Of the node's last step. */
+  readonly place: StepPlace;
 }

@@ -6,10 +6,29 @@ export interface BootstrapPlan {
   readonly cloudInitSeconds: number;
 }
 
+const key = "/etc/ssh/ssh_host_ed25519_key";
+/** Holds the one-use key and the new one until the server is claimed. */
+const unclaimed = "/etc/ssh/hcloud-swarm-unclaimed";
+const unclaimedUnit = "hcloud-swarm-unclaimed.service";
+/** How long an unclaimed server shows one key before it shows the other, in seconds: less than any step keeps dialling. */
+const turn = 60;
+
+const show = (which: string) =>
+  `cp -p ${unclaimed}/${which} ${key}.next && cp -p ${unclaimed}/${which}.pub ${key}.pub && mv -f ${key}.next ${key} && systemctl reload ssh`;
+
+/**
+ * Ends the first contact: from here on the server shows its own key and no other. To be run over a connection that was made
+ * with that key pinned; does nothing on a server that is claimed already. One line, for a command.
+ */
+export const claimCommand = `if [ -d ${unclaimed} ]; then systemctl stop ${unclaimedUnit} 2>/dev/null; ${show("fresh")} && rm -rf ${unclaimed} || exit 1; fi`;
+
 /**
  * Waits for cloud-init, says what went wrong when it did, and gives the server a host key of its own. Prints the public half
  * of that key and nothing else. The swap comes a second later, when the output has left: until then a second run still
  * meets the key that it knows.
+ *
+ * A deployment may be killed before it has written down what was printed. Until the server is claimed over a connection with
+ * the new key it therefore shows both keys by turns, and whichever step comes next meets the one that it knows.
  */
 export function bootstrapProgram({ cloudInitSeconds }: BootstrapPlan): string {
   return `set -eu
@@ -34,10 +53,17 @@ if [ ! -e ${setupStamp} ]; then
   } >&2
   exit 1
 fi
-fresh=$(mktemp -d /etc/ssh/fresh.XXXXXX)
-ssh-keygen -q -t ed25519 -N '' -C '' -f "$fresh/key"
-swap="mv -f $fresh/key /etc/ssh/ssh_host_ed25519_key && mv -f $fresh/key.pub /etc/ssh/ssh_host_ed25519_key.pub && rmdir $fresh && systemctl reload ssh"
-systemd-run --quiet --on-active=1 --timer-property=AccuracySec=100ms sh -c "$swap" >&2
-cut -d ' ' -f 1,2 "$fresh/key.pub"
+systemctl stop ${unclaimedUnit} 2>/dev/null || :
+mkdir -p ${unclaimed}
+chmod 700 ${unclaimed}
+if [ ! -e ${unclaimed}/first ]; then
+  cp -p ${key}.pub ${unclaimed}/first.pub
+  cp -p ${key} ${unclaimed}/first
+fi
+rm -f ${unclaimed}/fresh ${unclaimed}/fresh.pub
+ssh-keygen -q -t ed25519 -N '' -C '' -f ${unclaimed}/fresh
+turns='sleep 1; while :; do ${show("fresh")}; sleep ${turn}; ${show("first")}; sleep ${turn}; done'
+systemd-run --quiet --collect --unit=${unclaimedUnit} sh -c "$turns" >&2
+cut -d ' ' -f 1,2 ${unclaimed}/fresh.pub
 `;
 }

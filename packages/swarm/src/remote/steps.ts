@@ -5,7 +5,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell";
-import { applyCommand } from "./confirmation";
+import { type ApplyOptions, applyCommand, settleCommand } from "./confirmation";
 import { connection, type SshTarget } from "./connection";
 
 export interface StepPlace {
@@ -63,6 +63,8 @@ export interface PolicyStepInputs {
   readonly probationSeconds: number;
   /** Refuse what would cut off a node of the swarm that the host is in. Default: false. */
   readonly keepSwarm?: boolean;
+  /** A command to run before, on the same connection. */
+  readonly before?: string;
 }
 
 /** Applies a payload on probation: the host takes it back by itself unless the last step confirms it. */
@@ -71,7 +73,10 @@ export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.
     `${place.name}-policy`,
     {
       ...common(place),
-      create: asRoot(place, applyCommand(inputs.probationSeconds, inputs.keepSwarm)),
+      create: asRoot(
+        place,
+        [inputs.before, applyCommand(inputs.probationSeconds, inputs.keepSwarm)].filter(Boolean).join("; "),
+      ),
       stdin: inputs.bundle,
       logging: command.remote.Logging.Stderr,
     },

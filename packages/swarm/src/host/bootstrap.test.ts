@@ -1,0 +1,83 @@
+/** The first contact, played on files below a temporary folder with stand-ins for systemd and cloud-init. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { bootstrapProgram, claimCommand } from "./bootstrap";
+
+let home = "";
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "bootstrap-"));
+  for (const folder of ["bin", "etc/ssh", "var/lib/hcloud-swarm"]) mkdirSync(join(home, folder), { recursive: true });
+  writeFileSync(join(home, "etc/ssh/ssh_host_ed25519_key"), "the one-use key\n", { mode: 0o600 });
+  writeFileSync(join(home, "etc/ssh/ssh_host_ed25519_key.pub"), "ssh-ed25519 FIRST\n");
+  writeFileSync(join(home, "var/lib/hcloud-swarm/setup-done"), "");
+  tool("systemctl");
+  tool("cloud-init", "echo 'status: done'");
+  // Keeps the turns for the test to play.
+  tool("systemd-run", `shift $(($# - 1)); printf '%s' "$1" >${home}/turns`);
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const tool = (name: string, body = "") =>
+  writeFileSync(join(home, "bin", name), `#!/bin/sh\necho "${name} $*" >>${home}/calls\n${body}\n`, { mode: 0o755 });
+const here = (text: string) => text.replace(/\/(etc\/ssh|var\/lib)\//g, `${home}/$1/`);
+const run = (text: string) => runHere(here(text));
+const runHere = (input: string) =>
+  spawnSync("sh", ["-s"], {
+    input,
+    encoding: "utf8",
+    env: { ...process.env, PATH: `${join(home, "bin")}:${process.env.PATH}` },
+  });
+const shown = () =>
+  readFileSync(join(home, "etc/ssh/ssh_host_ed25519_key.pub"), "utf8").split(" ").slice(0, 2).join(" ").trim();
+/** As many sleeps as given, then the loop ends. */
+const playTurns = (sleeps: number) => {
+  tool("sleep", `echo x >>${home}/slept; [ $(wc -l <${home}/slept) -le ${sleeps} ] || kill $PPID`);
+  rmSync(join(home, "slept"), { force: true });
+  runHere(readFileSync(join(home, "turns"), "utf8"));
+};
+
+it("shows the new key and the one-use key by turns, until the server is claimed", () => {
+  const first = run(bootstrapProgram({ cloudInitSeconds: 60 }));
+  expect([first.status, first.stderr]).toEqual([0, ""]);
+  expect(first.stdout).toMatch(/^ssh-ed25519 [A-Za-z0-9+/]{68}\n$/);
+  const fresh = first.stdout.trim();
+  // Until the output has left, the key is the one that a second run would know.
+  expect(shown()).toBe("ssh-ed25519 FIRST");
+  playTurns(1);
+  expect(shown()).toBe(fresh);
+  playTurns(2);
+  expect(shown()).toBe("ssh-ed25519 FIRST");
+  expect(readFileSync(join(home, "etc/ssh/ssh_host_ed25519_key"), "utf8")).toBe("the one-use key\n");
+
+  expect(run(claimCommand).status).toBe(0);
+  expect(shown()).toBe(fresh);
+  expect(readdirSync(join(home, "etc/ssh")).sort()).toEqual(["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"]);
+  expect(readFileSync(join(home, "calls"), "utf8")).toContain("systemctl stop hcloud-swarm-unclaimed.service");
+  // Claimed once and for all.
+  writeFileSync(join(home, "calls"), "");
+  expect(run(claimCommand).status).toBe(0);
+  expect(readFileSync(join(home, "calls"), "utf8")).toBe("");
+});
+
+it("an interrupted first contact is begun again with another new key, and the one-use key is not lost", () => {
+  const lost = run(bootstrapProgram({ cloudInitSeconds: 60 })).stdout;
+  playTurns(1);
+  const again = run(bootstrapProgram({ cloudInitSeconds: 60 })).stdout;
+  expect(again).not.toBe(lost);
+  playTurns(2);
+  expect(shown()).toBe("ssh-ed25519 FIRST");
+  run(claimCommand);
+  expect(shown()).toBe(again.trim());
+});
+
+it("says what went wrong in cloud-init, and makes no key", () => {
+  rmSync(join(home, "var/lib/hcloud-swarm/setup-done"));
+  tool("cloud-init", "echo 'status: error'");
+  const { status, stdout, stderr } = run(bootstrapProgram({ cloudInitSeconds: 60 }));
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain("cloud-init is 'error'");
+  expect(existsSync(join(home, "etc/ssh/hcloud-swarm-unclaimed"))).toBe(false);
+});
