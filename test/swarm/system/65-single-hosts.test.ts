@@ -23,6 +23,8 @@ import {
 } from "../../harness/src/index.js";
 import { eventually, ready } from "../lib.js";
 
+/** Each test boots a machine and installs Docker there, in milliseconds. */
+const timeout = 1_200_000;
 const directory = cacheDir("stacks", "single-hosts");
 const outputsSchema = z.looseObject({
   publicIpv4: z.string(),
@@ -79,85 +81,95 @@ async function stackOf(program: string): Promise<Stack> {
 }
 
 describe("a server made by HardenedServer", () => {
-  test("publishes what its policy names, over both families, and changes nothing the second time", async () => {
-    const stack = await stackOf("single-server");
-    cleanUp.push(() => stack.destroy());
-    const run = await stack.up();
-    const outputs = outputsSchema.parse(await stack.outputs());
-    expect(outputs.report.checks.filter(({ passed }) => !passed)).toEqual([]);
-    expect(outputs.report.checks.length).toBeGreaterThan(10);
-    expect(run.sshSessions.length).toBeLessThanOrEqual(3);
+  test(
+    "publishes what its policy names, over both families, and changes nothing the second time",
+    async () => {
+      const stack = await stackOf("single-server");
+      cleanUp.push(() => stack.destroy());
+      const run = await stack.up();
+      const outputs = outputsSchema.parse(await stack.outputs());
+      expect(outputs.report.checks.filter(({ passed }) => !passed)).toEqual([]);
+      expect(outputs.report.checks.length).toBeGreaterThan(10);
+      expect(run.sshSessions.length).toBeLessThanOrEqual(3);
 
-    const { publicIpv4, publicIpv6 } = outputs;
-    const hostKey = await scanHostKey(region, publicIpv4, "ed25519");
-    // The key that the program pinned, not merely the one that the host shows now.
-    expect(outputs.sshConfig).toContain(hostKey);
-    const host = hostAt(region, publicIpv4, hostKey, join(stack.stateDir, "id_ed25519"), directory);
-    await installResponderOn(host);
-    await publish(host);
-    await eventually("port 80 answers", 60, async () => (await open(region, publicIpv4, publicIpv6)).includes("80/4"));
-    expect(await open(region, publicIpv4, publicIpv6)).toEqual(["80/4", "80/6"]);
-    expect(await host.ssh("curl -sS -m 10 http://127.0.0.1:8080/")).not.toBe("");
+      const { publicIpv4, publicIpv6 } = outputs;
+      const hostKey = await scanHostKey(region, publicIpv4, "ed25519");
+      // The key that the program pinned, not merely the one that the host shows now.
+      expect(outputs.sshConfig).toContain(hostKey);
+      const host = hostAt(region, publicIpv4, hostKey, join(stack.stateDir, "id_ed25519"), directory);
+      await installResponderOn(host);
+      await publish(host);
+      await eventually("port 80 answers", 60, async () =>
+        (await open(region, publicIpv4, publicIpv6)).includes("80/4"),
+      );
+      expect(await open(region, publicIpv4, publicIpv6)).toEqual(["80/4", "80/6"]);
+      expect(await host.ssh("curl -sS -m 10 http://127.0.0.1:8080/")).not.toBe("");
 
-    const again = await stack.up();
-    expect(again.text).toMatch(/ unchanged/);
-    expect(again.text).not.toMatch(/ (created|updated|replaced)/);
-    expect(again.sshSessions).toEqual([]);
-  });
+      const again = await stack.up();
+      expect(again.text).toMatch(/ unchanged/);
+      expect(again.text).not.toMatch(/ (created|updated|replaced)/);
+      expect(again.sshSessions).toEqual([]);
+    },
+    timeout,
+  );
 });
 
 describe("a server made by hand", () => {
-  test("is adopted without a restart, loses what the policy does not name, and is as before when it is let go", async () => {
-    const stack = await stackOf("existing-stack");
-    const keyFile = join(stack.stateDir, "id_ed25519");
-    const { ssh_key } = keySchema.parse(
-      await api(region, "POST", "/ssh_keys", {
-        name: "by-hand",
-        public_key: readFileSync(`${keyFile}.pub`, "utf8").trim(),
-      }),
-    );
-    cleanUp.push(() => api(region, "DELETE", `/ssh_keys/${ssh_key.id}`).catch(() => undefined));
-    const { server } = serverSchema.parse(
-      await api(region, "POST", "/servers", {
-        name: "by-hand",
-        server_type: "cx23",
-        image: "debian-13",
-        location: "fsn1",
-        ssh_keys: [ssh_key.id],
-        user_data: "#cloud-config\npackages: [docker.io, docker-cli, curl]\n",
-      }),
-    );
-    cleanUp.push(() => api(region, "DELETE", `/servers/${server.id}`));
-    const address = server.public_net.ipv4.ip;
-    const address6 = server.public_net.ipv6.ip.replace(/::\/64$/, "::1");
-    const hostKey = await scanHostKey(region, address, "ecdsa");
-    const host = hostAt(region, address, hostKey, keyFile, directory);
-    await host.ssh("cloud-init status --wait >/dev/null || true; docker version >/dev/null");
-    await installResponderOn(host);
-    await publish(host);
-    await eventually("everything answers", 120, async () => (await open(region, address, address6)).length === 4);
-    const before = await stateOf(host);
-    const started = await host.ssh(
-      "docker inspect --format '{{.State.StartedAt}}' web; cat /proc/sys/kernel/random/boot_id",
-    );
+  test(
+    "is adopted without a restart, loses what the policy does not name, and is as before when it is let go",
+    async () => {
+      const stack = await stackOf("existing-stack");
+      const keyFile = join(stack.stateDir, "id_ed25519");
+      const { ssh_key } = keySchema.parse(
+        await api(region, "POST", "/ssh_keys", {
+          name: "by-hand",
+          public_key: readFileSync(`${keyFile}.pub`, "utf8").trim(),
+        }),
+      );
+      cleanUp.push(() => api(region, "DELETE", `/ssh_keys/${ssh_key.id}`).catch(() => undefined));
+      const { server } = serverSchema.parse(
+        await api(region, "POST", "/servers", {
+          name: "by-hand",
+          server_type: "cx23",
+          image: "debian-13",
+          location: "fsn1",
+          ssh_keys: [ssh_key.id],
+          user_data: "#cloud-config\npackages: [docker.io, docker-cli, curl]\n",
+        }),
+      );
+      cleanUp.push(() => api(region, "DELETE", `/servers/${server.id}`));
+      const address = server.public_net.ipv4.ip;
+      const address6 = server.public_net.ipv6.ip.replace(/::\/64$/, "::1");
+      const hostKey = await scanHostKey(region, address, "ecdsa");
+      const host = hostAt(region, address, hostKey, keyFile, directory);
+      await host.ssh("cloud-init status --wait >/dev/null || true; docker version >/dev/null");
+      await installResponderOn(host);
+      await publish(host);
+      await eventually("everything answers", 120, async () => (await open(region, address, address6)).length === 4);
+      const before = await stateOf(host);
+      const started = await host.ssh(
+        "docker inspect --format '{{.State.StartedAt}}' web; cat /proc/sys/kernel/random/boot_id",
+      );
 
-    await stack.setConfig("host", address);
-    await stack.setConfig("hostKey", hostKey);
-    await stack.up();
-    const { report } = z.object({ report: outputsSchema.shape.report }).parse(await stack.outputs());
-    expect(report.checks.filter(({ passed }) => !passed)).toEqual([]);
-    expect(await open(region, address, address6)).toEqual(["80/4", "80/6"]);
-    const again = await stack.up();
-    expect(again.text).toMatch(/ unchanged/);
-    expect(again.sshSessions).toEqual([]);
+      await stack.setConfig("host", address);
+      await stack.setConfig("hostKey", hostKey);
+      await stack.up();
+      const { report } = z.object({ report: outputsSchema.shape.report }).parse(await stack.outputs());
+      expect(report.checks.filter(({ passed }) => !passed)).toEqual([]);
+      expect(await open(region, address, address6)).toEqual(["80/4", "80/6"]);
+      const again = await stack.up();
+      expect(again.text).toMatch(/ unchanged/);
+      expect(again.sshSessions).toEqual([]);
 
-    await stack.destroy();
-    expect(await open(region, address, address6)).toHaveLength(4);
-    expect(await stateOf(host)).toBe(before);
-    expect(
-      await host.ssh("docker inspect --format '{{.State.StartedAt}}' web; cat /proc/sys/kernel/random/boot_id"),
-    ).toBe(started);
-  });
+      await stack.destroy();
+      expect(await open(region, address, address6)).toHaveLength(4);
+      expect(await stateOf(host)).toBe(before);
+      expect(
+        await host.ssh("docker inspect --format '{{.State.StartedAt}}' web; cat /proc/sys/kernel/random/boot_id"),
+      ).toBe(started);
+    },
+    timeout,
+  );
 });
 
 /** What the component may touch: rules, sets, units and files. */
