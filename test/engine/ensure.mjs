@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { build, cached, checkGo } from "./lib/build.mjs";
 import { locate } from "./lib/locate.mjs";
 import { withLock } from "./lib/lock.mjs";
-import { builtMark, cacheDir, pieces, versionOf } from "./lib/pieces.mjs";
+import { builtMark, cacheDir, languagePieces, pieces as usualPieces, versionOf } from "./lib/pieces.mjs";
 
 /**
  * Makes sure that the Pulumi CLI, the Node language host, the hcloud provider and the Command provider (a stand-in,
@@ -15,12 +15,14 @@ import { builtMark, cacheDir, pieces, versionOf } from "./lib/pieces.mjs";
  * are; what is missing is built from Go modules, once for each content of its sources. Minutes the first time, well
  * below a second afterwards. Safe to call from several processes at once.
  *
- * @param {{ log?: (line: string) => void }} [options] log gets one line at a time; default: nothing is said
+ * @param {{ log?: (line: string) => void, languages?: boolean }} [options] log gets one line at a time; default: nothing is
+ *   said. languages: hosts for Pulumi YAML and Python too, and Node packages run as plugins; default: false
  * @returns {Promise<{ path: string, pieces: { name: string, title: string, file: string, version?: string,
  *   source: "path" | "plugins" | "built" | "cache" }[] }>} path: the directory to put in front of PATH
  * @throws Error when something must be built and Go is missing, too old, or the build fails
  */
-export async function ensureEngine({ log = () => {} } = {}) {
+export async function ensureEngine({ log = () => {}, languages = false } = {}) {
+  const pieces = languages ? languagePieces : usualPieces;
   const used = [];
   const missing = [];
   for (const piece of pieces) {
@@ -55,12 +57,12 @@ export async function ensureEngine({ log = () => {} } = {}) {
 }
 
 function named(piece) {
-  return { name: piece.name, title: piece.title, binary: piece.binary };
+  return { name: piece.name, title: piece.title, binary: piece.binary, ...(piece.link ? { link: piece.link } : {}) };
 }
 
 /** One directory with a link to each program, named by what it links to: runs with other pieces do not share it. */
 function linkAll(used) {
-  const links = used.map(({ binary, file }) => [binary, file]);
+  const links = used.map(({ link, binary, file }) => [link ?? binary, file]);
   const name = createHash("sha256").update(JSON.stringify(links)).digest("hex").slice(0, 16);
   const target = join(cacheDir, `bin-${name}`);
   if (existsSync(target)) return target;
@@ -77,20 +79,24 @@ function linkAll(used) {
   return target;
 }
 
-const usage = `node test/engine/ensure.mjs [--json | --print-path]
+const usage = `node test/engine/ensure.mjs [--json | --print-path] [--languages]
 Finds or builds the Pulumi engine and providers for the tests, and tells what is used.
+  --languages   hosts for Pulumi YAML and Python too
   --print-path  print only the directory to put in front of PATH
   --json        print what is used as JSON
 `;
 
 if (argv[1] && import.meta.url === pathToFileURL(argv[1]).href) {
   const flags = argv.slice(2);
-  if (flags.some((flag) => !["--json", "--print-path"].includes(flag))) {
+  if (flags.some((flag) => !["--json", "--print-path", "--languages"].includes(flag))) {
     stderr.write(usage);
     exit(flags.includes("--help") ? 0 : 2);
   }
   try {
-    const engine = await ensureEngine({ log: (line) => stderr.write(`${line}\n`) });
+    const engine = await ensureEngine({
+      log: (line) => stderr.write(`${line}\n`),
+      languages: flags.includes("--languages"),
+    });
     if (flags.includes("--json")) stdout.write(`${JSON.stringify(engine, null, 2)}\n`);
     else if (flags.includes("--print-path")) stdout.write(`${engine.path}\n`);
     else {

@@ -60,7 +60,7 @@ export async function build(piece, log) {
       if (step.copy) {
         copyFileSync(join(work, "source", step.copy[0]), join(work, "source", step.copy[1]));
       } else {
-        const [command, ...args] = step.command.map((word) => (word === "{out}" ? join(result, piece.binary) : word));
+        const [command, ...args] = step.command.map((word) => word.replace("{out}", join(result, piece.binary)));
         await run(command, args, join(work, "source"), label);
       }
     }

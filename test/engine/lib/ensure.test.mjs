@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { checkGo } from "./build.mjs";
 import { locate } from "./locate.mjs";
 import { withLock } from "./lock.mjs";
-import { builtMark, cacheNameOf, engineDir, pieces, sourcesOf, versionOf } from "./pieces.mjs";
+import { builtMark, cacheNameOf, engineDir, languagePieces, pieces, sourcesOf, versionOf } from "./pieces.mjs";
 
 const scratch = mkdtempSync(join(tmpdir(), "engine-unit-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -149,4 +149,14 @@ test("the command line prints the directory, and nothing else, with --print-path
     used.pieces.map((piece) => piece.name),
     pieces.map((piece) => piece.name),
   );
+});
+
+test("other languages add hosts, each under a name of its own, and change no piece that everybody builds", () => {
+  const linked = languagePieces.map((piece) => piece.link ?? piece.binary);
+  assert.equal(new Set(linked).size, linked.length);
+  for (const language of ["nodejs", "python", "yaml"])
+    assert.ok(linked.includes(`pulumi-language-${language}`), language);
+  const names = languagePieces.map(cacheNameOf);
+  for (const piece of pieces) assert.ok(names.includes(cacheNameOf(piece)), piece.name);
+  for (const piece of languagePieces) assert.match(versionOf(piece), /^\d+\.\d+\.\d+$/, piece.name);
 });

@@ -31,6 +31,7 @@ const cliVersion = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
  * - seconds: about how long a first build takes on 2 cores, modules downloaded
  * - accepts: which versions of a user's own are good enough, where a version can be known
  * - steps: what builds it, run in a copy of dir; "{out}" is the binary to write
+ * - link: its name in the directory that goes on PATH, where that is not its binary's
  */
 export const pieces = [
   {
@@ -94,6 +95,55 @@ export const pieces = [
     accepts: (version) => version[0] === 1 && version[1] >= 1,
     wanted: "1.1.0 or later, below 2",
     steps: () => [goBuild("{out}", ".", "")],
+  },
+];
+
+const nodeHost = pieces.find((piece) => piece.name === "nodejs-host");
+
+/**
+ * What programs in other languages need beside the pieces above: only a caller that asks for it builds it, another 5 minutes.
+ * The real hosts for Node and Python that are published as Go modules are older than the engine; `host-additions` stands in
+ * front of them under their names. Whoever has Pulumi has a newer host of each, and that one is used.
+ */
+export const languagePieces = [
+  ...pieces.filter((piece) => piece !== nodeHost),
+  { ...nodeHost, link: "real-language-nodejs" },
+  {
+    name: "python-host",
+    title: "Pulumi's Python language host",
+    dir: "python-host",
+    binary: "pulumi-language-python",
+    link: "real-language-python",
+    seconds: 20,
+    module: "github.com/pulumi/pulumi/sdk/v3",
+    steps: (version) => [
+      goBuild(
+        "{out}",
+        "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
+        `-X ${cliVersion}=v${version}`,
+      ),
+      { command: ["go", "run", "./copyexecutor", "{out}-exec"] },
+    ],
+  },
+  ...["nodejs", "python"].map((language) => ({
+    name: `${language}-host-additions`,
+    title: `what Pulumi's ${language} language host lacks`,
+    dir: "host-additions",
+    binary: `pulumi-language-${language}`,
+    seconds: 60,
+    module: "github.com/pulumi/pulumi/pkg/v3",
+    steps: (version) => [goBuild("{out}", ".", `-X main.language=${language} -X ${cliVersion}=v${version}`)],
+  })),
+  {
+    name: "yaml-host",
+    title: "Pulumi's YAML language host",
+    dir: "yaml-host",
+    binary: "pulumi-language-yaml",
+    seconds: 60,
+    module: "github.com/pulumi/pulumi-yaml",
+    steps: (version) => [
+      goBuild("{out}", "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml", `-X ${cliVersion}=v${version}`),
+    ],
   },
 ];
 

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/version"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// host answers the engine. What is not here is unknown to the real host too, and the engine makes do without it.
+type host struct {
+	pulumirpc.UnimplementedLanguageRuntimeServer
+	real *realHosts
+}
+
+// handOn asks the real host for the program and gives its answer.
+func handOn[Request, Answer any](
+	ctx context.Context, host *host, program *pulumirpc.ProgramInfo, request Request,
+	call func(pulumirpc.LanguageRuntimeClient, context.Context, Request, ...grpc.CallOption) (Answer, error),
+) (Answer, error) {
+	client, err := host.real.of(program)
+	if err != nil {
+		var none Answer
+		return none, err
+	}
+	return call(client, ctx, request)
+}
+
+func (host *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+	return &pulumirpc.PluginInfo{Version: version.Version}, nil
+}
+
+// GetRequiredPlugins tells what a program needs to be downloaded. What a plugin needs is on PATH in the tests, and the real
+// host would also name what its dependencies carry for tests of their own.
+func (host *host) GetRequiredPlugins(
+	ctx context.Context, request *pulumirpc.GetRequiredPluginsRequest,
+) (*pulumirpc.GetRequiredPluginsResponse, error) {
+	if _, err := os.Stat(filepath.Join(request.GetInfo().GetProgramDirectory(), "PulumiPlugin.yaml")); err == nil {
+		return &pulumirpc.GetRequiredPluginsResponse{}, nil
+	}
+	return handOn(ctx, host, request.GetInfo(), request, pulumirpc.LanguageRuntimeClient.GetRequiredPlugins)
+}
+
+func (host *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
+	return handOn(ctx, host, request.GetInfo(), request, pulumirpc.LanguageRuntimeClient.Run)
+}
+
+func (host *host) About(ctx context.Context, request *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
+	return handOn(ctx, host, request.GetInfo(), request, pulumirpc.LanguageRuntimeClient.About)
+}
+
+func (host *host) GetProgramDependencies(
+	ctx context.Context, request *pulumirpc.GetProgramDependenciesRequest,
+) (*pulumirpc.GetProgramDependenciesResponse, error) {
+	return handOn(ctx, host, request.GetInfo(), request, pulumirpc.LanguageRuntimeClient.GetProgramDependencies)
+}
+
+// InstallDependencies does nothing for a plugin whose dependencies are there: a checkout is not to be written to.
+func (host *host) InstallDependencies(
+	request *pulumirpc.InstallDependenciesRequest, answer grpc.ServerStreamingServer[pulumirpc.InstallDependenciesResponse],
+) error {
+	if _, err := os.Stat(filepath.Join(request.GetInfo().GetProgramDirectory(), "node_modules")); err == nil &&
+		request.GetIsPlugin() && language == "nodejs" {
+		return nil
+	}
+	client, err := host.real.of(request.GetInfo())
+	if err != nil {
+		return err
+	}
+	stream, err := client.InstallDependencies(answer.Context(), request)
+	if err != nil {
+		return err
+	}
+	for {
+		part, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := answer.Send(part); err != nil {
+			return err
+		}
+	}
+}
+
+// RunPlugin runs a Node package as a plugin, by @pulumi/pulumi's own launcher.
+func (host *host) RunPlugin(
+	request *pulumirpc.RunPluginRequest, answer grpc.ServerStreamingServer[pulumirpc.RunPluginResponse],
+) error {
+	if language != "nodejs" {
+		return errors.New("only Node packages can be run as plugins")
+	}
+	folder := request.GetInfo().GetProgramDirectory()
+	closer, stdout, stderr, err := rpcutil.MakeRunPluginStreams(answer, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closer.Close() }()
+	ctx := answer.Context()
+
+	locate := exec.CommandContext(ctx, "node", "-p", `require.resolve("@pulumi/pulumi/cmd/run-plugin")`)
+	locate.Dir = folder
+	locate.Stderr = stderr
+	launcher, err := locate.Output()
+	if err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, "node", append([]string{strings.TrimSpace(string(launcher)), folder}, request.GetArgs()...)...)
+	command.Dir = request.GetPwd()
+	command.Env = request.GetEnv()
+	command.Stdout = stdout
+	command.Stderr = stderr
+	err = command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return answer.Send(&pulumirpc.RunPluginResponse{
+			Output: &pulumirpc.RunPluginResponse_Exitcode{Exitcode: int32(exit.ExitCode())},
+		})
+	}
+	return err
+}
