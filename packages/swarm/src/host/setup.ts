@@ -21,13 +21,14 @@ say() { echo "hcloud-swarm: $*"; }
 fail() { say "FAILED: $*" >&2; exit 1; }
 apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"; }
 
+# Its start and its stop both flush every rule, and an upgrade of its package may do either. Masked, never stopped.
+systemctl mask nftables.service
+
 say 'installing the packet filter'
 apt update
 apt install --no-install-recommends iptables ipset conntrack curl ca-certificates openssl
 update-alternatives --set iptables /usr/sbin/iptables-nft
 update-alternatives --set ip6tables /usr/sbin/ip6tables-nft
-# Its start and its stop both flush every rule; it is masked, and never stopped.
-systemctl mask nftables.service
 
 say 'loading the rules'
 systemctl daemon-reload

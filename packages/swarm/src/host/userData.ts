@@ -2,6 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { stringify } from "yaml";
 import { agentScript, unitFiles } from "./agentSources";
+import { daemonJson, versionedOptions } from "./dockerOptions";
 import { setupProgram } from "./setup";
 
 export interface UserDataPlan {
@@ -17,22 +18,15 @@ export interface UserDataPlan {
 const limit = 32 * 1024;
 const setupPath = "/opt/hcloud-swarm-setup.sh";
 
-/** Docker's options where the user names none: bounded logs, and overlays that fit a network of 1450 bytes. */
-const daemonDefaults = {
-  "log-driver": "json-file",
-  "log-opts": { "max-size": "10m", "max-file": "3" },
-  "default-network-opts": { overlay: { "com.docker.network.driver.mtu": "1450" } },
-};
-
 /**
  * Text that starts with `#cloud-config`.
  * @throws Error when it is larger than Hetzner Cloud takes.
  */
 export function userData({ hostKey, payload, sshPort, docker }: UserDataPlan): string {
   const config = {
-    // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned.
+    // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned. Where keys are given,
+    // cloud-init makes no others.
     ssh_deletekeys: true,
-    ssh_genkeytypes: [],
     ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },
     ssh_pwauth: false,
     // Files come before anything is installed, so Docker finds its drop-in at its very first start.
@@ -40,11 +34,8 @@ export function userData({ hostKey, payload, sshPort, docker }: UserDataPlan): s
       packed("/opt/hcloud-iptables.sh", "0755", agentScript),
       ...Object.entries(unitFiles).map(([name, text]) => plain(unitPath(name), "0644", text)),
       packed("/etc/hcloud-iptables/payload", "0600", payload),
-      plain(
-        "/etc/docker/daemon.json",
-        "0644",
-        `${JSON.stringify({ ...daemonDefaults, ...docker.daemonOptions }, null, 2)}\n`,
-      ),
+      plain("/etc/docker/daemon.json", "0644", daemonJson(docker.daemonOptions)),
+      plain("/etc/hcloud-iptables/docker-options", "0600", versionedOptions(docker.daemonOptions)),
       plain("/etc/ssh/sshd_config.d/10-hcloud-swarm.conf", "0644", sshdOptions(sshPort)),
       packed(setupPath, "0755", setupProgram(docker)),
     ],

@@ -11,6 +11,7 @@ usage: hcloud-iptables.sh COMMAND
   rollback                      go back to the payload before the one on probation
   boot                          load the stored payload; without a valid one SSH stays open and everything else is shut
   check                         compare with the stored payload, say what drifted, repair it
+  prepare-docker                give Docker the options that its version needs; fails where the rules would not be in force
   verify [--json]               named checks of everything that must hold; changes nothing
   status [--json]               what is in force
   remove                        take all rules, chains and sets of this agent away
@@ -48,6 +49,7 @@ unload() {
 remove() {
   stop_probation
   unload
+  forget_docker
   for name in hc-peers4 hc-peers6; do ipset destroy "$name" 2>/dev/null || :; done
   rm -rf "$ETC" "$VAR"
   say removed
@@ -61,16 +63,17 @@ main() {
       usage
       exit 0
       ;;
-    apply | confirm | rollback | boot | check | verify | status | remove) ;;
+    apply | confirm | rollback | boot | check | prepare-docker | verify | status | remove) ;;
     *)
       usage >&2
       exit 2
       ;;
   esac
   make_workspace
-  [ "$command" = status ] || take_lock
+  case $command in status | prepare-docker) ;; *) take_lock ;; esac
   case $command in
     check) check_and_repair ;;
+    prepare-docker) prepare_docker ;;
     verify) verify "$@" || exit 1 ;;
     *) "$command" "$@" ;;
   esac
