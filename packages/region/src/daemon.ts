@@ -8,7 +8,7 @@ import { createApi, fileStore } from "./api/index.js";
 import { CheckpointStore, Checkpoints } from "./checkpoints.js";
 import { type Detection, detectAccelerator } from "./compute/accelerator.js";
 import { Machines } from "./compute/machines.js";
-import { builtImages, findImage } from "./images/store.js";
+import { borrowImage, builtImages } from "./images/store.js";
 import { layoutOf } from "./layout.js";
 import { createLocalBackend } from "./localBackend.js";
 import { serveMirrorProxy } from "./mirror/proxy.js";
@@ -34,7 +34,7 @@ async function main(settings: Settings): Promise<void> {
     router,
     accelerator: detected.accelerator,
     limits: { memory, cores },
-    image: (name) => findImage(layout.images, name),
+    image: (name) => borrowImage(layout.images, name, layout.state),
     isKept: (serverId, disk) => checkpointStore.isKept(serverId, disk),
   });
   const api = createApi({

@@ -9,7 +9,7 @@ import { type CpioEntry, cpio } from "./cpio.js";
 import { type DebianSource, debianSource } from "./debianSource.js";
 import { unpackKernel } from "./kernel.js";
 import { debianAssets } from "./recipe.js";
-import { imageDirectory, isBuilt } from "./store.js";
+import { imageDirectory, isBuilt, pruneImages } from "./store.js";
 import { sourceLines, type Variant, variantOf } from "./variants.js";
 
 const FREE_BYTES = 3 * 2 ** 30;
@@ -42,7 +42,10 @@ export interface BuildOptions {
   readonly progress: (line: string) => void;
 }
 
-/** Builds an image into the cache, unless it is there. About a minute and a half, most of it dpkg. */
+/**
+ * Builds an image into the cache, unless it is there, and removes those of its name that an older recipe made and no region
+ * uses. About a minute and a half, most of it dpkg.
+ */
 export async function buildImage({ images, name, fresh = false, progress }: BuildOptions): Promise<void> {
   const variant = variantOf(name);
   if (!fresh && isBuilt(images, name)) return;
@@ -66,6 +69,7 @@ export async function buildImage({ images, name, fresh = false, progress }: Buil
     const target = imageDirectory(images, name);
     rmSync(target, { recursive: true, force: true });
     renameSync(work, target);
+    for (const pruned of pruneImages(images, name)) progress(`image ${name}: removed ${pruned}, of an older recipe`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -82,6 +86,7 @@ async function bootstrap(variant: Variant, root: string, progress: (line: string
       "--skip=cleanup/apt/lists",
       '--aptopt=APT::Install-Recommends "false"',
       '--aptopt=Acquire::Languages "none"',
+      ...(variant.apt ?? []).map((option) => `--aptopt=${option}`),
       ...DPKG_OPTIONS.map((option) => `--dpkgopt=${option}`),
       `--include=${[...variant.packages, "busybox-static"].join(",")}`,
       `--customize-hook=${join(debianAssets, "customize.sh")} "$1"`,

@@ -1,8 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listPrefix } from "./build.js";
 import { cpio } from "./cpio.js";
 import { parseIndexTargets } from "./debianSource.js";
 import { recipeDigest } from "./recipe.js";
+import { borrowImage, findImage, imageDirectory, pruneImages } from "./store.js";
 import { sourceLines, variantOf } from "./variants.js";
 
 describe("debian source", () => {
@@ -49,6 +53,42 @@ describe("variants", () => {
 
   it("are named when a wrong one is asked for", () => {
     expect(() => variantOf("ubuntu")).toThrow("debian-13, debian-12, debian-sid");
+  });
+});
+
+describe("the cache of images", () => {
+  let images: string;
+  const old = "0123456789abcdef";
+  const make = (...names: string[]) => {
+    for (const name of names) mkdirSync(join(images, name), { recursive: true });
+  };
+  beforeEach(() => {
+    images = mkdtempSync(join(tmpdir(), "images-"));
+  });
+  afterEach(() => rmSync(images, { recursive: true, force: true }));
+
+  it("loses what an older recipe made, and nothing else", () => {
+    const current = imageDirectory(images, "debian-12");
+    mkdirSync(current);
+    make(`debian-12-${old}`, `debian-13-${old}`, ".building-debian-12-77", "debian-12-notes");
+    expect(pruneImages(images, "debian-12")).toEqual([`debian-12-${old}`]);
+    expect(existsSync(join(images, `debian-12-${old}`))).toBe(false);
+    for (const kept of [current, join(images, `debian-13-${old}`), join(images, ".building-debian-12-77")])
+      expect(existsSync(kept)).toBe(true);
+    expect(existsSync(join(images, "debian-12-notes"))).toBe(true);
+  });
+
+  it("keeps an image as long as the state of a region that uses it", () => {
+    const state = join(images, "state");
+    make("state");
+    const current = imageDirectory(images, "debian-12");
+    mkdirSync(current);
+    expect(borrowImage(images, "debian-12", state)).toEqual(findImage(images, "debian-12"));
+    const outdated = join(images, `debian-12-${old}`);
+    renameSync(current, outdated);
+    expect(pruneImages(images, "debian-12")).toEqual([]);
+    rmSync(state, { recursive: true });
+    expect(pruneImages(images, "debian-12")).toEqual([`debian-12-${old}`]);
   });
 });
 
