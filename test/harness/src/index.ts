@@ -2,6 +2,7 @@ export * from "./api.js";
 export * from "./cloudFirewall.js";
 export * from "./cluster.js";
 export * from "./host.js";
+export * from "./languages.js";
 export * from "./paths.js";
 export * from "./phases.js";
 export * from "./region.js";
