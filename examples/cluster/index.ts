@@ -7,13 +7,15 @@ const config = new pulumi.Config();
 const keyFile = config.get("privateKeyFile") ?? `${homedir()}/.ssh/id_ed25519`;
 const verify = config.get<VerifyMode>("verify"); // `always`: every `up` looks for drift
 const extraPort = config.getNumber("extraPort");
+const image = config.get("image");
+const shape = image === undefined ? {} : { image };
 const workers = config.getNumber("workers") ?? 2;
 
 const cluster = new SwarmCluster("demo", {
   ssh: { privateKey: pulumi.secret(readFileSync(keyFile, "utf8")) },
   pools: {
-    manager: { role: "manager", count: 1 },
-    ...(workers === 0 ? {} : { worker: { role: "worker", count: workers } }),
+    manager: { role: "manager", count: 1, ...shape },
+    ...(workers === 0 ? {} : { worker: { role: "worker", count: workers, ...shape } }),
   },
   ...(verify === undefined ? {} : { verify }),
   // Everything that is not named here is closed, but for SSH.

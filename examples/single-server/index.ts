@@ -5,9 +5,11 @@ import { HardenedServer } from "hcloud-swarm";
 
 const config = new pulumi.Config();
 const keyFile = config.get("privateKeyFile") ?? `${homedir()}/.ssh/id_ed25519`;
+const image = config.get("image");
 
 const server = new HardenedServer("web", {
   ssh: { privateKey: pulumi.secret(readFileSync(keyFile, "utf8")) },
+  ...(image === undefined ? {} : { image }),
   policy: { publishedPorts: [{ port: 80 }, { port: 443 }] },
 });
 
