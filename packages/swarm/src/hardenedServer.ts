@@ -58,7 +58,7 @@ export class HardenedServer extends pulumi.ComponentResource {
       sshPort: plan.policy.ssh.port,
     });
     const { server, hostKey, digest } = booted;
-    const place = applyPolicy(booted, [], plan.timeouts.probation);
+    const { place } = applyPolicy(booted, [], { probationSeconds: plan.timeouts.probation });
 
     this.serverName = server.name;
     this.serverId = server.id;

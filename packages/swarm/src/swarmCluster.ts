@@ -77,7 +77,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
     const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node) }));
     const candidates = nodes.map((node) => {
       const peers = pulumi.all(nodes.filter((other) => other !== node).map((other) => other.privateIp));
-      return { ...node, place: applyPolicy(node, peers, timeouts.probation) };
+      return { ...node, place: applyPolicy(node, peers, { probationSeconds: timeouts.probation }).place };
     });
     const swarm = joinSwarm(candidates, {
       overlayRange: networkPlan.overlayRange,

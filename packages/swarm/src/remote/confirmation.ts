@@ -5,14 +5,24 @@ export const agentPath = "/opt/hcloud-iptables.sh";
 /** The bundle that the policy step sent last, whatever became of it. */
 const sentPath = "/var/lib/hcloud-iptables/sent";
 
-/**
- * Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. With `keepSwarm` the
- * host refuses what would cut off a node of the swarm that it is in already.
- */
-export function applyCommand(probationSeconds: number, keepSwarm = false): string {
-  const keep = keepSwarm ? " --keep-swarm" : "";
-  return `cat >${sentPath} && ${agentPath} apply --probation ${probationSeconds}${keep} <${sentPath}`;
+export interface ApplyOptions {
+  /** The host refuses what would cut off a node of the swarm that it is in already. Default: false. */
+  readonly keepSwarm?: boolean;
+  /** Addresses of live nodes of its swarm stay in force until `settleCommand`, also those that the bundle no longer names. */
+  readonly keepLivePeers?: boolean;
 }
+
+/** Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. */
+export function applyCommand(probationSeconds: number, { keepSwarm, keepLivePeers }: ApplyOptions = {}): string {
+  const apply = `${agentPath} apply --probation ${probationSeconds}`;
+  if (keepLivePeers)
+    // An agent that came with an older version of this package does not know it: there the peers change at once.
+    return `cat >${sentPath} && keep=$(${agentPath} help | grep -o -e --keep-live-peers | head -n 1 || :) && ${apply} $keep <${sentPath}`;
+  return `cat >${sentPath} && ${apply}${keepSwarm ? " --keep-swarm" : ""} <${sentPath}`;
+}
+
+/** The peers are those that the last bundle named, and no others. */
+export const settleCommand = `if ${agentPath} help | grep -q '^  settle '; then ${agentPath} settle; fi`;
 
 /** What a failed last step says when trying again is all that is needed. */
 export const tryAgainMessage = "it is applied once more, on probation";

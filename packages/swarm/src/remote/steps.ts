@@ -57,15 +57,17 @@ export function agentStep(place: StepPlace, install: string, remove?: string): c
   );
 }
 
-export interface PolicyStepInputs {
+export interface PolicyStepInputs extends ApplyOptions {
   /** Payload and peers. Plain text, never secret: `pulumi preview --diff` shows its lines. */
   readonly bundle: pulumi.Input<string>;
   readonly probationSeconds: number;
-  /** Refuse what would cut off a node of the swarm that the host is in. Default: false. */
-  readonly keepSwarm?: boolean;
   /** A command to run before, on the same connection. */
   readonly before?: string;
+  /** Shell text for the same session, once the payload is applied. What it prints is the step's output, and a secret. */
+  readonly afterwards?: pulumi.Input<string>;
 }
+
+export type PolicyStep = command.remote.Command;
 
 /** Applies a payload on probation: the host takes it back by itself unless the last step confirms it. */
 export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.remote.Command {
@@ -73,15 +75,78 @@ export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.
     `${place.name}-policy`,
     {
       ...common(place),
-      create: asRoot(
-        place,
-        [inputs.before, applyCommand(inputs.probationSeconds, inputs.keepSwarm)].filter(Boolean).join("; "),
-      ),
+      create: policyText(place, inputs),
       stdin: inputs.bundle,
+      logging: command.remote.Logging.Stderr,
+    },
+    { ...options(place), ...(inputs.afterwards === undefined ? {} : { additionalSecretOutputs: ["stdout"] }) },
+  );
+}
+
+function policyText(place: StepPlace, { probationSeconds, before, afterwards, ...apply }: PolicyStepInputs) {
+  const text = [before, applyCommand(probationSeconds, apply)].filter(Boolean).join("; ");
+  if (afterwards === undefined) return asRoot(place, text);
+  return pulumi.output(afterwards).apply((more) => asRoot(place, `${text} || exit\n${more}`));
+}
+
+/**
+ * Lets go of peers that have left. `epoch` is another text after each leave. It opens no connection when it is made: a new node
+ * knows of nobody who left.
+ */
+export function peersStep(place: StepPlace, epoch: pulumi.Input<string>): command.remote.Command {
+  return new command.remote.Command(
+    `${place.name}-peers`,
+    {
+      ...common(place),
+      update: pulumi.output(epoch).apply((text) => asRoot(place, `${settleCommand} # ${text}`)),
       logging: command.remote.Logging.Stderr,
     },
     options(place),
   );
+}
+
+export interface ClusterPlace {
+  readonly name: string;
+  /** A manager to do it on; which one may change from run to run. */
+  readonly target: SshTarget;
+  readonly parent: pulumi.Resource;
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+/**
+ * Something for the whole cluster, done on one manager. Without a program there is nothing to do and no connection is made; a
+ * program that has not changed is not run again. `program` holds no secret: a preview shows it.
+ */
+export function clusterStep(place: ClusterPlace, program: pulumi.Output<string | undefined>): command.remote.Command {
+  const { name, parent, target, dependsOn } = place;
+  // The provider runs nothing where there is no command text; its types do not say that this may be known later.
+  const text = (value: pulumi.Output<string | undefined>) => value as pulumi.Output<string>;
+  return new command.remote.Command(
+    name,
+    {
+      connection: connection(target),
+      create: text(program.apply((known) => (known === undefined ? undefined : "sh -s"))),
+      stdin: text(program),
+      addPreviousOutputInEnv: false,
+      logging: command.remote.Logging.Stderr,
+    },
+    { parent, dependsOn: [...dependsOn] },
+  );
+}
+
+/** Remembers a text as it was when the component was first deployed. No command is run for it, here or elsewhere. */
+export function firstValue(
+  name: string,
+  parent: pulumi.Resource,
+  value: pulumi.Input<string>,
+  dependsOn: readonly pulumi.Resource[],
+): pulumi.Output<string> {
+  const mark = new command.local.Command(
+    name,
+    { stdin: value, addPreviousOutputInEnv: false },
+    { parent, dependsOn: [...dependsOn], ignoreChanges: ["stdin"] },
+  );
+  return mark.stdin.apply((text) => text ?? "");
 }
 
 export interface LastStepInputs {
