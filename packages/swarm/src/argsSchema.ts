@@ -162,6 +162,7 @@ const placementGroups = strict({ enabled: flag.default(true) });
 const refusedDaemonOptions = [
   "allow-direct-routing",
   "bridge",
+  "cgroup-parent",
   "firewall-backend",
   "hosts",
   "ip-forward",

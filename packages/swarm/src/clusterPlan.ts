@@ -3,6 +3,7 @@ import type * as z from "zod";
 import type { NodeRole, SwarmClusterArgs } from "./args";
 import { nodeNames, serverDefaults, swarmClusterSchema } from "./argsSchema";
 import type { NodeFacts } from "./firewall";
+import { containerSlice } from "./host";
 import { InvalidArgumentError, parseArgument } from "./invalidArgument";
 import { placementGroups } from "./placement";
 import { knownNow, payloadOf } from "./policyPlan";
@@ -63,7 +64,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
 
 /** What the firewall needs to know of a node. */
 export function factsOf(node: NodePlan): NodeFacts {
-  return { name: node.name, pool: node.pool, role: node.role, swarm: {} };
+  return { name: node.name, pool: node.pool, role: node.role, swarm: {}, cgroupPath: containerSlice };
 }
 
 function prefixOf(component: string, name: string): string {

@@ -3,6 +3,7 @@ import type { HardenedServerArgs } from "./args";
 import { hardenedServerSchema, hostName } from "./argsSchema";
 import { type NodeFacts, policyEntries } from "./firewall";
 import { applyPolicy, bootNode } from "./hardenedNode";
+import { containerSlice } from "./host";
 import { cloudFirewallIds, networkOf, type Owner, sshKeyId } from "./infrastructure";
 import { parseArgument } from "./invalidArgument";
 import type { VerificationReport } from "./outputs";
@@ -90,7 +91,7 @@ function planServer(name: string, args: HardenedServerArgs) {
   const known: unknown = args && { ...args, policy: knownNow(args.policy) };
   const plan = parseArgument(component, hardenedServerSchema, known);
   const serverName = parseArgument(component, hostName, plan.serverName ?? name, "serverName");
-  const facts: NodeFacts = { name: serverName, pool: serverName, role: "standalone" };
+  const facts: NodeFacts = { name: serverName, pool: serverName, role: "standalone", cgroupPath: containerSlice };
   payloadOf(component, plan.policy, facts);
   return { ...plan, labels: { ...plan.labels, [serverLabel]: serverName }, component, serverName, facts };
 }

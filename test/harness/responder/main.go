@@ -1,8 +1,10 @@
 // Command responder is both ends of a probe: a small server that runs in containers and on hosts, and a client that
 // judges a port by the payload that comes back, not by whether a connection could be made.
 //
-//	responder serve tcp:80 tcp:8000 udp:9000     answers HTTP and UDP datagrams with its name
+//	responder serve [--log] tcp:80 udp:9000       answers HTTP, datagrams and SCTP with its name
 //	responder probe  < probes.json > results.json one round of probes, all at once
+//	responder inject INTERFACE < frames.hex       Ethernet frames, as they are
+//	responder send udp4 HOST:PORT < payloads.hex  datagrams, no answer expected
 //	responder hold URL INTERVAL                   one HTTP connection kept busy until standard input ends
 //	responder flood PROBE-JSON INTERVAL           one probe over and over until standard input ends
 package main
@@ -26,6 +28,10 @@ func run(args []string) error {
 		return serve(args[1:])
 	case len(args) == 1 && args[0] == "probe":
 		return probeAll(os.Stdin, os.Stdout)
+	case len(args) == 2 && args[0] == "inject":
+		return inject(args[1], os.Stdin)
+	case len(args) == 3 && args[0] == "send":
+		return send(args[1], args[2], os.Stdin)
 	case len(args) == 3 && (args[0] == "hold" || args[0] == "flood"):
 		interval, err := time.ParseDuration(args[2])
 		if err != nil {
@@ -36,5 +42,5 @@ func run(args []string) error {
 		}
 		return flood(args[1], interval, os.Stdin, os.Stdout)
 	}
-	return fmt.Errorf("usage: responder serve tcp:PORT|udp:PORT… | probe | hold URL INTERVAL | flood PROBE INTERVAL")
+	return fmt.Errorf("usage: responder serve [--log] tcp:PORT|udp:PORT|sctp:PORT… | probe | inject INTERFACE | send NETWORK HOST:PORT | hold URL INTERVAL | flood PROBE INTERVAL")
 }

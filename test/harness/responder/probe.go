@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,7 +15,7 @@ import (
 // Probe is one question: does this port answer, seen from here?
 type Probe struct {
 	ID string `json:"id"`
-	// Network is tcp4, tcp6, udp4 or udp6.
+	// Network is tcp4, tcp6, udp4, udp6, sctp4 or sctp6.
 	Network string `json:"network"`
 	Address string `json:"address"`
 	Port    int    `json:"port"`
@@ -24,6 +25,12 @@ type Probe struct {
 	// TimeoutMs bounds one attempt; Attempts are made until one succeeds.
 	TimeoutMs int `json:"timeoutMs"`
 	Attempts  int `json:"attempts"`
+	// Request is sent and Expect must come back, for answers of services that are not ours. Default: a request for our
+	// greeting, and the greeting.
+	Request string `json:"request"`
+	Expect  string `json:"expect"`
+	// SourcePort is the port to dial from; 0 for any.
+	SourcePort int `json:"sourcePort"`
 }
 
 // Result says what came back.
@@ -66,7 +73,7 @@ func (p Probe) ask() Result {
 
 func (p Probe) once() (string, error) {
 	timeout := time.Duration(p.TimeoutMs) * time.Millisecond
-	connection, err := net.DialTimeout(p.Network, net.JoinHostPort(p.Address, strconv.Itoa(p.Port)), timeout)
+	connection, err := p.dial(timeout)
 	if err != nil {
 		return "", err
 	}
@@ -74,10 +81,10 @@ func (p Probe) once() (string, error) {
 	if p.Kind == "connect" {
 		return "connected", nil
 	}
-	if err := connection.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return "", err
+	request := p.Request
+	if request == "" {
+		request = "GET / HTTP/1.0\r\nHost: probe\r\n\r\n"
 	}
-	request := "GET / HTTP/1.0\r\nHost: probe\r\n\r\n"
 	if _, err := io.WriteString(connection, request); err != nil {
 		return "", err
 	}
@@ -85,15 +92,47 @@ func (p Probe) once() (string, error) {
 	read := 0
 	for read < len(answer) {
 		n, err := connection.Read(answer[read:])
-		read += n
-		if line := greetingLine(answer[:read]); line != "" {
+		read += max(n, 0)
+		if line := p.expected(answer[:read]); line != "" {
 			return line, nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("no greeting in %d bytes: %w", read, err)
+			return "", fmt.Errorf("not what was expected in %d bytes: %w", read, err)
+		}
+		if n == 0 {
+			break
 		}
 	}
-	return "", fmt.Errorf("no greeting in %d bytes", read)
+	return "", fmt.Errorf("not what was expected in %d bytes", read)
+}
+
+func (p Probe) dial(timeout time.Duration) (io.ReadWriteCloser, error) {
+	if strings.HasPrefix(p.Network, "sctp") {
+		return dialSCTP(p.Address, p.Port, timeout)
+	}
+	dialer := net.Dialer{Timeout: timeout}
+	if p.SourcePort != 0 {
+		if strings.HasPrefix(p.Network, "udp") {
+			dialer.LocalAddr = &net.UDPAddr{Port: p.SourcePort}
+		} else {
+			dialer.LocalAddr = &net.TCPAddr{Port: p.SourcePort}
+		}
+	}
+	connection, err := dialer.Dial(p.Network, net.JoinHostPort(p.Address, strconv.Itoa(p.Port)))
+	if err != nil {
+		return nil, err
+	}
+	return connection, connection.SetDeadline(time.Now().Add(timeout))
+}
+
+func (p Probe) expected(answer []byte) string {
+	if p.Expect == "" {
+		return greetingLine(answer)
+	}
+	if bytes.Contains(answer, []byte(p.Expect)) {
+		return fmt.Sprintf("%q in the answer", p.Expect)
+	}
+	return ""
 }
 
 func greetingLine(answer []byte) string {

@@ -66,7 +66,7 @@ describe("userData", () => {
 
   it("puts the user's Docker options over its own", () => {
     const daemon = JSON.parse(filesOf(text).get("/etc/docker/daemon.json") ?? "{}");
-    expect(daemon).toEqual({ "log-driver": "local", mtu: 1400 });
+    expect(daemon).toEqual({ "log-driver": "local", mtu: 1400, "cgroup-parent": "docker.slice" });
     expect(filesOf(text).get("/etc/hcloud-iptables/docker-options")).toContain("default-network-opts");
   });
 

@@ -18,6 +18,9 @@ export interface UserDataPlan {
 const limit = 32 * 1024;
 const setupPath = "/opt/hcloud-swarm-setup.sh";
 
+/** Control group of all containers, by which the rules tell those on the host's network from the host itself. */
+export const containerSlice = "docker.slice";
+
 /**
  * Text that starts with `#cloud-config`.
  * @throws Error when it is larger than Hetzner Cloud takes.
@@ -34,7 +37,11 @@ export function userData({ hostKey, payload, sshPort, docker }: UserDataPlan): s
       packed("/opt/hcloud-iptables.sh", "0755", agentScript),
       ...Object.entries(unitFiles).map(([name, text]) => plain(unitPath(name), "0644", text)),
       packed("/etc/hcloud-iptables/payload", "0600", payload),
-      plain("/etc/docker/daemon.json", "0644", daemonJson(docker.daemonOptions)),
+      plain(
+        "/etc/docker/daemon.json",
+        "0644",
+        daemonJson({ ...docker.daemonOptions, "cgroup-parent": containerSlice }),
+      ),
       plain("/etc/hcloud-iptables/docker-options", "0600", versionedOptions(docker.daemonOptions)),
       plain("/etc/ssh/sshd_config.d/10-hcloud-swarm.conf", "0644", sshdOptions(sshPort)),
       packed(setupPath, "0755", setupProgram(docker)),
