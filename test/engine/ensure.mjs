@@ -7,7 +7,14 @@ import { pathToFileURL } from "node:url";
 import { build, cached, checkGo } from "./lib/build.mjs";
 import { locate } from "./lib/locate.mjs";
 import { withLock } from "./lib/lock.mjs";
-import { builtMark, cacheDir, languagePieces, pieces as usualPieces, versionOf } from "./lib/pieces.mjs";
+import {
+  builtMark,
+  cacheDir,
+  languagePieces,
+  terraformPieces,
+  pieces as usualPieces,
+  versionOf,
+} from "./lib/pieces.mjs";
 
 /**
  * Makes sure that the Pulumi CLI, the Node language host, the hcloud provider and the Command provider (a stand-in,
@@ -15,14 +22,15 @@ import { builtMark, cacheDir, languagePieces, pieces as usualPieces, versionOf }
  * are; what is missing is built from Go modules, once for each content of its sources. Minutes the first time, well
  * below a second afterwards. Safe to call from several processes at once.
  *
- * @param {{ log?: (line: string) => void, languages?: boolean }} [options] log gets one line at a time; default: nothing is
- *   said. languages: hosts for Pulumi YAML and Python too, and Node packages run as plugins; default: false
+ * @param {{ log?: (line: string) => void, languages?: boolean, terraform?: boolean }} [options] log gets one line at
+ *   a time; default: nothing is said. languages: hosts for Pulumi YAML and Python too, and Node packages run as plugins;
+ *   default: false. terraform: Hetzner Cloud's provider for Terraform too; default: false
  * @returns {Promise<{ path: string, pieces: { name: string, title: string, file: string, version?: string,
  *   source: "path" | "plugins" | "built" | "cache" }[] }>} path: the directory to put in front of PATH
  * @throws Error when something must be built and Go is missing, too old, or the build fails
  */
-export async function ensureEngine({ log = () => {}, languages = false } = {}) {
-  const pieces = languages ? languagePieces : usualPieces;
+export async function ensureEngine({ log = () => {}, languages = false, terraform = false } = {}) {
+  const pieces = [...(languages ? languagePieces : usualPieces), ...(terraform ? terraformPieces : [])];
   const used = [];
   const missing = [];
   for (const piece of pieces) {
@@ -79,16 +87,17 @@ function linkAll(used) {
   return target;
 }
 
-const usage = `node test/engine/ensure.mjs [--json | --print-path] [--languages]
+const usage = `node test/engine/ensure.mjs [--json | --print-path] [--languages] [--terraform]
 Finds or builds the Pulumi engine and providers for the tests, and tells what is used.
   --languages   hosts for Pulumi YAML and Python too
+  --terraform   Hetzner Cloud's provider for Terraform too
   --print-path  print only the directory to put in front of PATH
   --json        print what is used as JSON
 `;
 
 if (argv[1] && import.meta.url === pathToFileURL(argv[1]).href) {
   const flags = argv.slice(2);
-  if (flags.some((flag) => !["--json", "--print-path", "--languages"].includes(flag))) {
+  if (flags.some((flag) => !["--json", "--print-path", "--languages", "--terraform"].includes(flag))) {
     stderr.write(usage);
     exit(flags.includes("--help") ? 0 : 2);
   }
@@ -96,6 +105,7 @@ if (argv[1] && import.meta.url === pathToFileURL(argv[1]).href) {
     const engine = await ensureEngine({
       log: (line) => stderr.write(`${line}\n`),
       languages: flags.includes("--languages"),
+      terraform: flags.includes("--terraform"),
     });
     if (flags.includes("--json")) stdout.write(`${JSON.stringify(engine, null, 2)}\n`);
     else if (flags.includes("--print-path")) stdout.write(`${engine.path}\n`);

@@ -147,6 +147,19 @@ export const languagePieces = [
   },
 ];
 
+/** Hetzner Cloud's Terraform provider, for the test of the way from Terraform; the CLI itself must be on the machine. */
+export const terraformPieces = [
+  {
+    name: "terraform-provider",
+    title: "Hetzner Cloud's Terraform provider",
+    dir: "terraform-provider",
+    binary: "terraform-provider-hcloud",
+    seconds: 50,
+    module: "github.com/hetznercloud/terraform-provider-hcloud",
+    steps: () => [goBuild("{out}", "github.com/hetznercloud/terraform-provider-hcloud", "")],
+  },
+];
+
 function goBuild(out, target, linkerFlags) {
   return { command: ["go", "build", "-trimpath", "-ldflags", `-s -w ${linkerFlags}`.trim(), "-o", out, target] };
 }
