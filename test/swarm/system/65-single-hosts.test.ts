@@ -66,6 +66,8 @@ let region: Region;
 const cleanUp: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   region = (await ready()).region;
+  // Of a run that was killed: the machines that its state speaks of are gone.
+  rmSync(directory, { recursive: true, force: true });
 });
 afterAll(async () => {
   for (const step of cleanUp.reverse()) await step();
@@ -177,7 +179,7 @@ async function stateOf(host: Host): Promise<string> {
   return await host.ssh(`
     for tool in iptables ip6tables; do echo "== $tool"; $tool-save | sed -E 's/\\[[0-9]+:[0-9]+\\]//; /^#/d'; done
     echo '== sets'; if command -v ipset >/dev/null; then ipset list -n; fi
-    echo '== units'; systemctl list-unit-files --no-legend 'hcloud-*' 'nftables*' 'docker*'
-    systemctl show docker.service --property=Requires,After | tr ' ' '\\n' | sort
+    echo '== units'; systemctl list-unit-files --no-legend 'hcloud-*' 'nftables*' docker.service docker.socket
+    systemctl show docker.service --property=Requires,After | tr ' =' '\\n\\n' | sort -u
     echo '== files'; ls -d /opt/hcloud* /etc/hcloud-iptables /var/lib/hcloud-iptables /etc/systemd/system/docker.service.d 2>/dev/null || true`);
 }

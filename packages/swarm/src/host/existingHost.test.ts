@@ -78,7 +78,7 @@ describe("on a host", () => {
       expect(calls()).toContain("hcloud-iptables.sh remove");
       expect(calls()).toContain("systemctl unmask nftables.service");
       expect(readdirSync(join(home, "opt"))).toEqual([]);
-      expect(readdirSync(join(home, "etc/systemd/system"))).toEqual(["docker.service.d"]);
+      expect(readdirSync(join(home, "etc/systemd/system"))).toEqual([]);
       expect(calls()).not.toMatch(/systemctl (re)?st(art|op) docker/);
     });
 

@@ -1,4 +1,5 @@
 /** The host agent on a host that exists already: programs that put it there and take it away, for `sh -s` or as a command. */
+import { posix } from "node:path";
 import { gzipSync } from "node:zlib";
 import { agentScript, unitFiles } from "./agentSources";
 import { unitPath } from "./userData";
@@ -109,6 +110,7 @@ main() {
   systemctl stop hcloud-iptables.service || :
   [ "$unmask" = no ] || systemctl unmask nftables.service >&2
   rm -f ${paths.join(" ")}
+  rmdir ${posix.dirname(unitPath(dropIn))} 2>/dev/null || :
   systemctl daemon-reload
 }
 main </dev/null
