@@ -11,16 +11,17 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const cache = join(root, ".cache");
 const logs = join(cache, "logs");
 
-const usage = `usage: node test/bootstrap/run.mjs [demo|test] [arguments]
+const usage = `usage: node test/bootstrap/run.mjs [demo|test|attacks] [arguments]
 
   (nothing)   install what is missing, build, make the engine and the virtual machines' image
   demo        the same, then a hardened three-node swarm on virtual machines   [--keep] [--help]
   test        the same, then the tests                                        [--unit] [--system] [--help]
+  attacks     the same, then the attack suite on every Docker version         [--version IMAGE] [--only NAME] [--help]
 `;
 
 async function main() {
   const [command, ...rest] = process.argv.slice(2);
-  if (command === "--help" || command === "-h" || !["demo", "test", undefined].includes(command)) {
+  if (command === "--help" || command === "-h" || !["demo", "test", "attacks", undefined].includes(command)) {
     process.stdout.write(usage);
     return command === "--help" || command === "-h" ? 0 : 2;
   }
@@ -47,6 +48,8 @@ async function main() {
   if (command === "demo") return await run(process.execPath, [tsx(), join(root, "test/demo/main.ts"), ...rest], env);
   if (command === "test")
     return await run(process.execPath, [tsx(), join(root, "test/bootstrap/test.mjs"), ...rest], env);
+  if (command === "attacks")
+    return await run(process.execPath, [tsx(), join(root, "test/swarm/attacks/main.ts"), ...rest], env);
   say(`Ready. Engine: ${engine.path}`);
   return 0;
 }

@@ -11,6 +11,7 @@ const nodeSchema = z.looseObject({
   publicIpv4: z.string(),
   publicIpv6: z.string(),
   privateIp: z.string(),
+  serverId: z.string(),
 });
 
 const reportSchema = z.looseObject({

@@ -27,13 +27,18 @@ export async function responderBinary(): Promise<string> {
 /** One question: does this port answer, seen from there? See the responder's Probe. */
 export interface Probe {
   readonly id: string;
-  readonly network: "tcp4" | "tcp6" | "udp4" | "udp6";
+  readonly network: "tcp4" | "tcp6" | "udp4" | "udp6" | "sctp4" | "sctp6";
   readonly address: string;
   readonly port: number;
   /** `answer`: our greeting must come back. `connect`: the TCP handshake suffices, for services that are not ours. */
   readonly kind: "answer" | "connect";
   readonly timeoutMs: number;
   readonly attempts: number;
+  /** Sent, and expected back, where the answer is not our greeting. */
+  readonly request?: string;
+  readonly expect?: string;
+  /** Default: any. */
+  readonly sourcePort?: number;
 }
 
 const resultsSchema = z.array(z.object({ id: z.string(), open: z.boolean(), detail: z.string() }));

@@ -1,0 +1,48 @@
+/** Bundles as the component makes them, for attacks that apply policies on a node without Pulumi. */
+import {
+  compileRuleset,
+  normalizePolicy,
+  renderBundle,
+  renderPayload,
+} from "../../../packages/swarm/src/firewall/index.js";
+import type { ClusterNode } from "../../harness/src/index.js";
+
+/** A port of a policy, as a user writes it. */
+export interface Port {
+  readonly port: number;
+  readonly protocol?: "tcp" | "udp" | "sctp";
+  readonly sources?: readonly string[];
+}
+
+interface PolicyInput {
+  readonly publishedPorts: readonly Port[];
+  readonly trustedInterfaces: readonly string[];
+}
+
+/** The policy of program/index.ts, with more ports or other SSH sources where an attack needs them. */
+export function attackPolicy(extra: readonly Port[] = [], without: readonly number[] = []): PolicyInput {
+  const ports: Port[] = [
+    { port: 80 },
+    { port: 443 },
+    { port: 8888 },
+    { port: 9001, protocol: "udp" },
+    { port: 9003, protocol: "sctp" },
+    ...extra,
+  ];
+  return { publishedPorts: ports.filter(({ port }) => !without.includes(port)), trustedInterfaces: ["attk0"] };
+}
+
+/** The bundle of a node of the attacked cluster; without `peers` those in force stay. */
+export function bundleFor(node: ClusterNode, policy: PolicyInput, peers?: readonly string[]): string {
+  const name = node.name.slice("attack-".length);
+  const payload = renderPayload(
+    compileRuleset(normalizePolicy(policy), {
+      name,
+      pool: node.role,
+      role: node.role,
+      swarm: {},
+      cgroupPath: "docker.slice",
+    }),
+  );
+  return peers ? renderBundle({ payload, peers: [...peers] }) : payload;
+}

@@ -1,0 +1,73 @@
+/** Other tools and settings that take the rules' place or the ground from under them: reported, not repaired. */
+import type { DriftAttack } from "../types.js";
+
+const install = (packages: string) =>
+  `export DEBIAN_FRONTEND=noninteractive; apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends ${packages} >/dev/null`;
+
+const reported = (name: string, what: string, breakIt: string, caughtBy: RegExp, undo?: string): DriftAttack => ({
+  group: "drift",
+  name,
+  what,
+  breakIt,
+  caughtBy,
+  outcome: "reported",
+  ...(undo ? { undo } : {}),
+});
+
+const daemonOption = (option: string) =>
+  `cp /etc/docker/daemon.json /run/daemon.json.kept
+   python3 - <<'EOF'
+import json
+path = "/etc/docker/daemon.json"
+options = json.load(open(path))
+options.update(${option})
+json.dump(options, open(path, "w"))
+EOF`;
+const oldDaemonOptions = "cp /run/daemon.json.kept /etc/docker/daemon.json";
+
+export const backendDrifts: readonly DriftAttack[] = [
+  reported(
+    "nft-log-in-docker-user",
+    "a native nft rule in DOCKER-USER: iptables cannot read the chain any more, and Docker adds no jump",
+    "nft add rule ip filter DOCKER-USER log",
+    /native|unreadable|incompatible|nft|jump-filter-docker-user/,
+    // The rule is the chain's last one; its handle is the highest.
+    `nft delete rule ip filter DOCKER-USER handle "$(nft -a list chain ip filter DOCKER-USER | sed -n 's/.* log .*# handle \\([0-9]*\\)$/\\1/p; s/^.*log # handle \\([0-9]*\\)$/\\1/p' | tail -n 1)"`,
+  ),
+  reported("legacy-rules-loaded", "rules in the legacy tables", "iptables-legacy -A INPUT -j ACCEPT", /legacy/),
+  reported(
+    "legacy-forward-drop",
+    "a legacy FORWARD policy of DROP, which breaks allowed traffic",
+    "iptables-legacy -P FORWARD DROP",
+    /legacy/,
+  ),
+  reported(
+    "alternatives-flip",
+    "iptables is iptables-legacy from now on",
+    "update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null",
+    /iptables-nft/,
+  ),
+  reported("ufw-enable", "ufw installed and enabled", `${install("ufw")}; ufw --force enable >/dev/null`, /ufw/),
+  reported(
+    "netfilter-persistent-restore",
+    "netfilter-persistent installed and saved rules restored over ours",
+    `${install("iptables-persistent netfilter-persistent")}
+     printf '*filter\\n:INPUT ACCEPT [0:0]\\n:FORWARD ACCEPT [0:0]\\n:OUTPUT ACCEPT [0:0]\\nCOMMIT\\n' >/etc/iptables/rules.v4
+     netfilter-persistent start >/dev/null 2>&1`,
+    /netfilter-persistent/,
+  ),
+  reported(
+    "backend-switched-nftables",
+    "Docker told to use its nftables backend from the next start on",
+    daemonOption('{"firewall-backend": "nftables"}'),
+    /docker/,
+    oldDaemonOptions,
+  ),
+  reported(
+    "ip6tables-false",
+    "Docker told to leave ip6tables alone from the next start on",
+    daemonOption('{"ip6tables": False}'),
+    /docker/,
+    oldDaemonOptions,
+  ),
+];

@@ -1,0 +1,150 @@
+/** Docker and swarm come and go while closed ports are probed. */
+import type { LifecycleAttack } from "../types.js";
+import { eventually, type World } from "../world.js";
+
+/** Docker's restart and crash: nothing may come in, and what is open must answer again. */
+async function through(world: World, command: string): Promise<string> {
+  const node = world.worker;
+  await world.listens(node);
+  const { result, sent, answers } = await world.underFlood(node, async () => {
+    await world.ssh(node, command);
+    return await world.mustBeAsBefore(node, 180);
+  }, [8083, 8080, 8081]);
+  if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+  await world.listens(node);
+  return `0 of ${sent} probes answered; open ports answered again ${result.toFixed(1)} s after the command ended`;
+}
+
+export const dockerAttacks: readonly LifecycleAttack[] = [
+  {
+    group: "lifecycle",
+    name: "docker-restart",
+    what: "systemctl restart docker under a flood of closed ports",
+    run: (world) => through(world, "systemctl restart docker"),
+  },
+  {
+    group: "lifecycle",
+    name: "dockerd-kill9",
+    what: "dockerd killed with SIGKILL under a flood of closed ports; systemd starts it again",
+    run: (world) =>
+      through(
+        world,
+        `pid=$(systemctl show -P MainPID docker); kill -9 "$pid"
+         for i in $(seq 60); do
+           [ "$(systemctl show -P MainPID docker)" != "$pid" ] && systemctl is-active --quiet docker && exit 0; sleep 1
+         done; exit 1`,
+      ),
+  },
+  {
+    group: "lifecycle",
+    name: "network-create-loop-under-flood",
+    what: "networks made and deleted in a loop: up to Docker 27 each one takes the jump to DOCKER-USER out for a moment",
+    leavesNoTrace: true,
+    run: async (world) => {
+      const node = world.worker;
+      await world.listens(node);
+      const loop =
+        "for i in $(seq 12); do docker network create loop$i >/dev/null && docker network rm loop$i >/dev/null; done";
+      const { sent, answers } = await world.underFlood(node, () => world.ssh(node, loop));
+      if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+      await world.mustBeAsBefore(node);
+      return `0 of ${sent} probes answered while 12 networks came and went`;
+    },
+  },
+  {
+    group: "lifecycle",
+    name: "swarm-leave-rejoin",
+    what: "a worker leaves the swarm and joins again: ingress is taken down and built up",
+    run: async (world) => {
+      const node = world.worker;
+      await world.listens(node);
+      const token = (await world.ssh(world.manager, "docker swarm join-token -q worker")).trim();
+      const { sent, answers } = await world.underFlood(node, async () => {
+        await world.ssh(node, "docker swarm leave");
+        // The token on standard input: it is a secret, and process arguments are not.
+        await world.ssh(
+          node,
+          `read -r token; printf '{"ListenAddr":"${node.privateIp}:2377","AdvertiseAddr":"${node.privateIp}","RemoteAddrs":["${world.manager.privateIp}:2377"],"JoinToken":"%s"}' "$token" |
+             curl -fsS --unix-socket /var/run/docker.sock -H 'Content-Type: application/json' -d @- http://docker/swarm/join`,
+          `${token}\n`,
+        );
+        await eventually("the worker's tasks", 180, async () => {
+          const running = await world.ssh(
+            node,
+            "docker ps --format '{{.Names}}' | grep -cE '^(allowed|forbidden)' || :",
+          );
+          return Number(running) === 2;
+        });
+      }, [8083, 8080, 8081]);
+      if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+      await world.mustBeAsBefore(node, 120);
+      return `0 of ${sent} probes answered; open ports answer after the rejoin`;
+    },
+  },
+  {
+    group: "lifecycle",
+    name: "first-ingress-service",
+    what: "a port published through the mesh for the first time: closed from its first moment on",
+    leavesNoTrace: true,
+    run: async (world) => {
+      const { manager, worker: node } = world;
+      const { sent, answers } = await world.underFlood(node, async () => {
+        await world.ssh(
+          manager,
+          `docker service create --quiet --no-resolve-image --name first --replicas 1 --publish published=8555,target=80 ${world.image} serve tcp:80 >/dev/null`,
+        );
+        await world.listens(node, 8555);
+        await world.ssh(manager, "docker service rm first >/dev/null");
+      }, [8555]);
+      if (answers > 0) throw new Error(`${answers} of ${sent} probes of the new port were answered`);
+      return `0 of ${sent} probes answered; on the node itself the port answered`;
+    },
+  },
+  {
+    group: "lifecycle",
+    name: "docker-upgrade",
+    what: "docker.io unpacked and configured again by dpkg, as an upgrade does, under a flood of closed ports",
+    run: (world) =>
+      through(
+        world,
+        "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --reinstall --no-install-recommends docker.io >/dev/null 2>&1; systemctl is-active --quiet docker",
+      ),
+  },
+  {
+    group: "lifecycle",
+    name: "userland-proxy-false",
+    what: "Docker without docker-proxy: ports are translated on loopback and over IPv6 in other ways",
+    run: async (world) => {
+      const node = world.worker;
+      await world.ssh(
+        node,
+        `python3 - <<'EOF'
+import json
+path = "/etc/docker/daemon.json"
+options = json.load(open(path))
+options["userland-proxy"] = False
+json.dump(options, open(path, "w"))
+EOF
+         systemctl restart docker`,
+      );
+      await eventually("containers", 120, async () => (await world.ssh(node, "docker ps -q | wc -l")).trim() !== "0");
+      const seen = await world.ask({ kind: "outside" }, [
+        { label: "closed 8083/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8083 },
+        { label: "closed [IPv6]:8083/tcp", must: "closed", network: "tcp6", address: node.publicIpv6, port: 8083 },
+        { label: "closed 9002/udp", must: "closed", network: "udp4", address: node.publicIpv4, port: 9002 },
+        { label: "open 443/tcp", must: "open", network: "tcp4", address: node.publicIpv4, port: 443 },
+      ]);
+      const wrong = seen.filter(({ must, open }) => open !== (must === "open"));
+      if (wrong.length > 0)
+        throw new Error(wrong.map(({ label, open }) => `${label} is ${open ? "open" : "closed"}`).join("; "));
+      const proxies = (await world.ssh(node, "pgrep -c docker-proxy || :")).trim();
+      if (proxies !== "0") throw new Error(`${proxies} docker-proxy processes run still`);
+      const report = world.attacked.cluster.parseReport(
+        await world.ssh(node, "/opt/hcloud-iptables.sh verify --json || :"),
+      );
+      const failed = report.checks.filter(({ passed }) => !passed).map(({ name }) => name);
+      if (failed.length > 0) throw new Error(`the verification fails: ${failed.join(", ")}`);
+      return "closed ports closed and open ports open without docker-proxy; verification passes";
+    },
+  },
+];

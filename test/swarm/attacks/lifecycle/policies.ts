@@ -1,0 +1,96 @@
+/** Policies change under load: nothing closed opens, nothing allowed breaks, nobody is locked out. */
+import { holdConnection } from "../../../harness/src/index.js";
+import { attackPolicy, bundleFor } from "../bundles.js";
+import type { LifecycleAttack } from "../types.js";
+import { eventually } from "../world.js";
+
+const agent = "/opt/hcloud-iptables.sh";
+const changes = 100;
+
+export const policyAttacks: readonly LifecycleAttack[] = [
+  {
+    group: "lifecycle",
+    name: "preexisting-flow-after-tighten",
+    what: "connections that were opened before a policy was tightened: TCP to the mesh, UDP with a running conntrack entry",
+    leavesNoTrace: true,
+    run: async (world) => {
+      const { worker: node, attacked } = world;
+      const wide = bundleFor(node, attackPolicy([{ port: 8083 }, { port: 9002, protocol: "udp" }]));
+      const tight = bundleFor(node, attackPolicy());
+      await world.ssh(node, `${agent} apply`, wide);
+      const refused = await holdConnection(attacked.region, `http://${node.publicIpv4}:8083/`);
+      const allowed = await holdConnection(attacked.region, `http://${node.publicIpv4}:443/`);
+      const udp = { network: "udp4", address: node.publicIpv4, port: 9002, sourcePort: 45_000 } as const;
+      const [before] = await world.ask({ kind: "outside" }, [{ ...udp, label: "9002/udp, open", must: "open" }]);
+      await world.ssh(node, `${agent} apply`, tight);
+      const [after] = await world.ask({ kind: "outside" }, [
+        { ...udp, label: "9002/udp, closed, same ports", must: "closed" },
+      ]);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const [cut, kept] = [await refused.stop(), await allowed.stop()];
+      if (before?.open !== true)
+        throw new Error(`the control: 9002/udp did not answer while it was open: ${before?.detail}`);
+      if (after?.open !== false) throw new Error("a UDP flow outlived the policy that let it in");
+      if (cut.failures === 0) throw new Error("a TCP connection outlived the policy that let it in");
+      if (kept.failures > 0 || kept.connections !== 1)
+        throw new Error(`an allowed connection broke: ${JSON.stringify(kept)}`);
+      return `refused flows ended (TCP after ${cut.requests - cut.failures} answers, UDP at once); the allowed connection lived on`;
+    },
+  },
+  {
+    group: "lifecycle",
+    name: "policy-changes-under-load",
+    what: `${changes} policies in a row: no probe of a closed port is answered, no allowed connection lost`,
+    leavesNoTrace: true,
+    run: async (world) => {
+      const { worker: node, attacked } = world;
+      await world.listens(node);
+      const bundles = [bundleFor(node, attackPolicy([{ port: 8777 }])), bundleFor(node, attackPolicy())] as const;
+      await world.ssh(node, "cat >/run/one", bundles[0]);
+      await world.ssh(node, "cat >/run/two", bundles[1]);
+      const held = await Promise.all(
+        [443, 80].map((port) => holdConnection(attacked.region, `http://${node.publicIpv4}:${port}/`)),
+      );
+      const started = Date.now();
+      const { result, sent, answers } = await world.underFlood(node, () =>
+        world.ssh(
+          node,
+          `for i in $(seq ${changes / 2}); do ${agent} apply </run/one && ${agent} apply </run/two || exit 1; done 2>&1 | grep -c applied`,
+        ),
+      );
+      const seconds = (Date.now() - started) / 1000;
+      const reports = await Promise.all(held.map((one) => one.stop()));
+      if (Number(result) !== changes) throw new Error(`${result.trim()} of ${changes} policies were applied`);
+      if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+      for (const report of reports)
+        if (report.failures > 0 || report.connections !== 1)
+          throw new Error(`an allowed connection was lost: ${JSON.stringify(report)}`);
+      const requests = reports.reduce((sum, report) => sum + report.requests, 0);
+      return `0 of ${sent} probes answered, 2 connections with ${requests} requests lived through ${changes} policies in ${seconds.toFixed(0)} s`;
+    },
+  },
+  {
+    group: "lifecycle",
+    name: "ssh-lockout-rollback",
+    what: "a policy whose SSH sources leave out the machine that deploys: the node takes it back, and `pulumi up` fails and says so",
+    run: async (world) => {
+      const { stack, cluster } = world.attacked;
+      await stack.setConfig("probation", "60");
+      await stack.setConfig("sshSources", '["198.51.100.77/32"]');
+      const digests = () =>
+        Promise.all(cluster.nodes.map((node) => world.ssh(node, `sha256sum </etc/hcloud-iptables/payload`)));
+      const before = await digests();
+      const run = await stack.pulumi("up", "--yes", "--skip-preview");
+      if (run.exitCode === 0) throw new Error("`pulumi up` came through");
+      const told = run.text.split("\n").find((line) => /rolled back|took it back|locked out|takes it back/i.test(line));
+      if (told === undefined)
+        throw new Error(`the error does not say that the node took the policy back:\n${run.text.slice(-1500)}`);
+      await eventually("SSH with the old rules", 120, async () => {
+        await world.ssh(world.worker, "true");
+        return true;
+      });
+      await eventually("the old payload everywhere", 120, async () => (await digests()).join() === before.join());
+      return `\`pulumi up\` failed: ${told.trim().slice(0, 200)}; SSH answers again with the old rules`;
+    },
+  },
+];

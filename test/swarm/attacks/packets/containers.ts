@@ -1,0 +1,90 @@
+/** What containers reach: never the metadata service, not their host; the world and each other as before. */
+import type { PacketAttack } from "../types.js";
+import type { Question, World } from "../world.js";
+
+const metadata: Omit<Question, "label" | "must"> = {
+  network: "tcp4",
+  address: "169.254.169.254",
+  port: 80,
+  request: "GET /hetzner/v1/userdata HTTP/1.0\r\nHost: 169.254.169.254\r\n\r\n",
+  expect: "#cloud-config",
+};
+
+const metadataFrom = (name: string, container: string, what: string): PacketAttack => ({
+  group: "packets",
+  name,
+  what,
+  run: async (world) => {
+    const node = world.manager;
+    return [
+      ...(await world.ask({ kind: "container", node, container }, [
+        { ...metadata, label: "container", must: "closed" },
+      ])),
+      ...(await world.ask({ kind: "host", node }, [{ ...metadata, label: "the node itself", must: "open" }])),
+    ];
+  },
+});
+
+async function icc(world: World) {
+  const { manager, worker } = world;
+  const [near, far] = await Promise.all([
+    world.addressOf(manager, "c-run", "bridge"),
+    world.addressOf(worker, "c-plain", "plain"),
+  ]);
+  return [
+    ...(await world.ask({ kind: "container", node: manager, container: "c-443" }, [
+      { label: "same bridge", must: "open", network: "tcp4", address: near, port: 80 },
+    ])),
+    ...(await world.ask({ kind: "container", node: manager, container: "c-plain" }, [
+      { label: "overlay, TCP, between nodes", must: "open", network: "tcp4", address: far, port: 8000 },
+      { label: "overlay, UDP, between nodes", must: "open", network: "udp4", address: far, port: 9000 },
+    ])),
+  ];
+}
+
+export const containerAttacks: readonly PacketAttack[] = [
+  metadataFrom("metadata-from-bridge", "c-run", "the server's user-data, read from a container on a bridge"),
+  metadataFrom("metadata-from-overlay", "c-plain", "the same from a container on an overlay"),
+  metadataFrom("metadata-from-hostnet", "c-host", "the same from a container on the host's network"),
+  {
+    group: "packets",
+    name: "container-to-host-ssh",
+    what: "a container dials SSH of its own host, at the bridge's and at the public address",
+    run: async (world) => {
+      const node = world.manager;
+      const ssh = { network: "tcp4", port: 22, request: "\r\n", expect: "SSH-2.0" } as const;
+      return await world.ask({ kind: "container", node, container: "c-run" }, [
+        { ...ssh, label: "bridge's address", must: "closed", address: "172.17.0.1" },
+        { ...ssh, label: "public address", must: "closed", address: node.publicIpv4 },
+      ]);
+    },
+  },
+  {
+    group: "packets",
+    name: "egress-to-same-port-number",
+    what: "a container dials 8080 somewhere else: a closed published port's number is no reason to stop it",
+    run: async (world) =>
+      world.withOutsideServer(["tcp:8080"], (address) =>
+        world.ask({ kind: "container", node: world.manager, container: "c-run" }, [
+          { label: "container to 8080 outside", must: "open", network: "tcp4", address, port: 8080 },
+        ]),
+      ),
+  },
+  {
+    group: "packets",
+    name: "egress-dns-udp",
+    what: "a container asks a name server outside",
+    run: async (world) =>
+      world.withOutsideServer(["udp:53"], (address) =>
+        world.ask({ kind: "container", node: world.manager, container: "c-run" }, [
+          { label: "container to 53/udp outside", must: "open", network: "udp4", address, port: 53 },
+        ]),
+      ),
+  },
+  {
+    group: "packets",
+    name: "icc-works",
+    what: "containers reach each other on a bridge and over an overlay",
+    run: icc,
+  },
+];

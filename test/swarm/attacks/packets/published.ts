@@ -1,0 +1,166 @@
+/** Ports that containers publish and that hosts listen on, dialed over IPv4 by strangers on both sides. */
+import type { ClusterNode, Probe } from "../../../harness/src/index.js";
+import type { PacketAttack, Seen } from "../types.js";
+import { outside, type Question, stranger, type World } from "../world.js";
+
+type Kind = Pick<Probe, "port"> & { protocol: "tcp" | "udp" | "sctp"; must?: Seen["must"]; kind?: Probe["kind"] };
+
+/** The port on a node, from outside at its public address and from the private network at its private one. */
+async function fromBothSides(world: World, node: ClusterNode, { port, protocol, must = "closed", kind }: Kind) {
+  const question = (label: string, address: string): Question => ({
+    label: `${label} to ${node.name} ${port}/${protocol}`,
+    must,
+    network: `${protocol}4`,
+    address,
+    port,
+    ...(kind ? { kind } : {}),
+  });
+  // The outside machine's kernel need not know SCTP; the stranger's does, and to a node's public address it is outside, too.
+  const far = protocol === "sctp" ? stranger : outside;
+  const answers = await Promise.all([
+    world.ask(far, [question("outside", node.publicIpv4)]),
+    world.ask(stranger, [question("private network", node.privateIp)]),
+  ]);
+  return answers.flat();
+}
+
+const onManager = (name: string, what: string, ...ports: Kind[]): PacketAttack => ({
+  group: "packets",
+  name,
+  what,
+  run: async (world) => (await Promise.all(ports.map((port) => fromBothSides(world, world.manager, port)))).flat(),
+});
+
+const onBoth = (name: string, what: string, ...ports: Kind[]): PacketAttack => ({
+  group: "packets",
+  name,
+  what,
+  run: async (world) =>
+    (await Promise.all(world.both.flatMap((node) => ports.map((port) => fromBothSides(world, node, port))))).flat(),
+});
+
+export const publishedAttacks: readonly PacketAttack[] = [
+  onManager("udp-publish", "docker run -p 9002:9000/udp, not in the policy", { port: 9002, protocol: "udp" }),
+  onManager("udp-high-port", "docker run -p 40000:9000/udp, among the ephemeral ports", {
+    port: 40000,
+    protocol: "udp",
+  }),
+  onManager(
+    "sctp-publish",
+    "docker run -p 9004/sctp, not in the policy; 9003/sctp is",
+    { port: 9004, protocol: "sctp" },
+    { port: 9003, protocol: "sctp", must: "open" },
+  ),
+  onManager("run-remap-8080-80", "docker run -p 8083:80: an open port's number, but the container's", {
+    port: 8083,
+    protocol: "tcp",
+  }),
+  onManager("run-443-to-8081-allowed", "docker run -p 443:8081: the published port is open, the container's is not", {
+    port: 443,
+    protocol: "tcp",
+    must: "open",
+  }),
+  onBoth("host-mode-8080-80", "service published with mode=host, 8081 -> 80", { port: 8081, protocol: "tcp" }),
+  onBoth(
+    "ingress-8080-80",
+    "service published through the mesh, 8080 -> 80; 80 -> 8000 is in the policy",
+    { port: 8080, protocol: "tcp" },
+    { port: 80, protocol: "tcp", must: "open" },
+  ),
+  onBoth(
+    "ingress-udp",
+    "service published through the mesh, 9000/udp; 9001/udp is in the policy",
+    { port: 9000, protocol: "udp" },
+    { port: 9001, protocol: "udp", must: "open" },
+  ),
+  onManager(
+    "host-network-listener",
+    "container on the host's network, 7000/tcp and 7001/udp",
+    { port: 7000, protocol: "tcp" },
+    { port: 7001, protocol: "udp" },
+  ),
+  {
+    group: "packets",
+    name: "custom-bridge-name",
+    what: "docker run -p 8085:80 on a bridge that is not named br-…; its containers still reach the world",
+    run: async (world) => [
+      ...(await fromBothSides(world, world.manager, { port: 8085, protocol: "tcp" })),
+      ...(await world.withOutsideServer(["tcp:8080"], (address) =>
+        world.ask({ kind: "container", node: world.manager, container: "c-custom" }, [
+          { label: "container to the world", must: "open", network: "tcp4", address, port: 8080 },
+        ]),
+      )),
+    ],
+  },
+  {
+    group: "packets",
+    name: "2377-7946-public",
+    what: "swarm's management and gossip; a handshake with a daemon of the host is its answer; UDP is judged by the daemon's log",
+    run: async (world) => {
+      const tcp = await Promise.all(
+        [2377, 7946].map((port) => fromBothSides(world, world.manager, { port, protocol: "tcp", kind: "connect" })),
+      );
+      const peer = await world.ask(
+        { kind: "host", node: world.worker },
+        [2377, 7946].map((port) => ({
+          label: `peer to ${port}/tcp`,
+          must: "open",
+          network: "tcp4",
+          address: world.manager.privateIp,
+          port,
+          kind: "connect",
+        })),
+      );
+      return [...tcp.flat(), ...peer, ...(await gossip(world))];
+    },
+  },
+  {
+    group: "packets",
+    name: "2377-on-worker",
+    what: "a listener on 2377 of a worker, where swarm has none: not even peers reach it",
+    run: async (world) => {
+      const node = world.worker;
+      await world.ssh(
+        node,
+        `docker run -d --network host --name c-2377 ${world.image} serve --log tcp:2377 >/dev/null`,
+      );
+      try {
+        const question = (label: string, must: Seen["must"], address: string): Question => ({
+          label: `${label} to a worker's 2377`,
+          must,
+          network: "tcp4",
+          address,
+          port: 2377,
+        });
+        const own = await world.ask({ kind: "host", node }, [question("itself", "open", "127.0.0.1")]);
+        return [
+          ...own,
+          ...(await world.ask({ kind: "host", node: world.manager }, [question("peer", "closed", node.privateIp)])),
+          ...(await fromBothSides(world, node, { port: 2377, protocol: "tcp" })),
+        ];
+      } finally {
+        await world.ssh(node, "docker rm -f c-2377 >/dev/null");
+      }
+    },
+  },
+];
+
+/** Datagrams to the gossip port: the daemon logs those that it cannot decrypt, with their sender. */
+async function gossip(world: World): Promise<Seen[]> {
+  const { publicIpv4, privateIp } = world.manager;
+  const seen: Seen[] = [];
+  for (const [label, from, address, sender] of [
+    ["outside", outside, publicIpv4, "192.0.2.10"],
+    ["private network", stranger, privateIp, world.attacked.stranger.privateIp],
+  ] as const) {
+    const since = (await world.ssh(world.manager, "date +%s")).trim();
+    await world.send(from, address, 7946, Buffer.from("odd gossip"));
+    const logged = await world.ssh(
+      world.manager,
+      `sleep 2; journalctl -u docker --since @${since} --no-pager -o cat | grep -c 'from=${sender}' || :`,
+    );
+    const open = Number(logged) > 0;
+    seen.push({ label: `${label} to 7946/udp`, must: "closed", open, detail: `${logged.trim()} lines of the daemon` });
+  }
+  return seen;
+}

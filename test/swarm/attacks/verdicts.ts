@@ -1,0 +1,83 @@
+/** From what was seen to what the table says. Pure. */
+import { type Cell, type Column, columns, type Seen } from "./types.js";
+
+export type Cells = Partial<Record<Column, Cell>>;
+
+/** One attack's row for one Docker version. */
+export interface Row {
+  readonly name: string;
+  readonly group: string;
+  readonly what: string;
+  readonly cells: Cells;
+}
+
+const list = (seen: readonly Seen[]) => seen.map(({ label, detail }) => `${label} (${detail})`).join("; ");
+
+/** A packet attack under one column. What Docker alone keeps out must say so beforehand, or the probe is no good. */
+export function packetCell(column: Column, seen: readonly Seen[], seconds: number): Cell {
+  const wrong = seen.filter(({ must, open }) => must === "closed" && open);
+  const broken = seen.filter(({ must, open }) => must === "open" && !open);
+  const closing = seen.some(({ must }) => must === "closed");
+  if (column === "bare") {
+    const unproved = seen.filter(
+      ({ must, open, closedAnyway }) => must === "closed" && !open && closedAnyway === undefined,
+    );
+    const anyway = seen.filter(
+      ({ must, open, closedAnyway }) => must === "closed" && !open && closedAnyway !== undefined,
+    );
+    const ok = unproved.length === 0 && broken.length === 0;
+    const notes = [
+      ...(unproved.length > 0 ? [`closed without a firewall too, so closed proves nothing: ${list(unproved)}`] : []),
+      ...(broken.length > 0 ? [`does not work without a firewall: ${list(broken)}`] : []),
+      ...anyway.map(({ label, closedAnyway }) => `${label}: ${closedAnyway}`),
+    ];
+    const verdict = !ok ? "failed" : wrong.length > 0 ? "open" : closing ? "blocked" : "works";
+    return { verdict, ok, detail: notes.join("; ") || list(seen), seconds };
+  }
+  const verdict = wrong.length > 0 ? "open" : broken.length > 0 ? "broken" : closing ? "blocked" : "works";
+  const ok = column !== "ours" || (wrong.length === 0 && broken.length === 0);
+  const notes = [
+    ...(wrong.length > 0 ? [`came in: ${list(wrong)}`] : []),
+    ...(broken.length > 0 ? [`does not work: ${list(broken)}`] : []),
+  ];
+  return { verdict, ok, detail: notes.join("; ") || list(seen), seconds };
+}
+
+/** Rows whose cells are not as they must be; a row without a cell for a column is one too: nothing is skipped silently. */
+export function problems(rows: readonly Row[], wanted: readonly Column[] = columns): string[] {
+  return rows.flatMap(({ name, cells }) =>
+    wanted.flatMap((column) => {
+      const cell = cells[column];
+      if (!cell) return [`${name}: nothing was measured under ${column}`];
+      return cell.ok && cell.detail !== "" ? [] : [`${name} (${column}): ${cell.verdict}: ${cell.detail}`];
+    }),
+  );
+}
+
+/** Markdown: one table a version, one row an attack; reasons below it. */
+export function markdown(results: Readonly<Record<string, readonly Row[]>>): string {
+  const text = Object.entries(results).map(([version, rows]) => {
+    const reasons: string[] = [];
+    const cell = (found: Cell | undefined): string => {
+      if (!found) return "**nothing measured**";
+      const mark = found.ok ? "" : " ✗";
+      if (found.verdict !== "not applicable" && found.ok) return `${found.verdict}${mark}`;
+      if (!reasons.includes(found.detail)) reasons.push(found.detail);
+      return `${found.verdict}${mark} [${reasons.indexOf(found.detail) + 1}]`;
+    };
+    const lines = rows.map(
+      (row) => `| ${row.name} | ${columns.map((column) => cell(row.cells[column])).join(" | ")} |`,
+    );
+    return [
+      `## ${version}`,
+      "",
+      `| attack | no firewall | the seed's four lines | ufw-docker's approach | ours |`,
+      `| --- | --- | --- | --- | --- |`,
+      ...lines,
+      "",
+      ...reasons.map((reason, index) => `${index + 1}. ${reason.replaceAll("\n", " ").slice(0, 600)}`),
+      "",
+    ].join("\n");
+  });
+  return `# Attacks\n\nJudged by payload received. "No firewall" is the positive control: what is closed there proves nothing elsewhere.\n\n${text.join("\n")}`;
+}

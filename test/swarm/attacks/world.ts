@@ -1,0 +1,345 @@
+/** Where attackers stand and what they can do; attacks are written in these words. */
+import { randomBytes } from "node:crypto";
+import { execa } from "execa";
+import {
+  networkNamespace,
+  OUTSIDE,
+  privateTap,
+  publicTap,
+  routerNamespace,
+} from "../../../packages/region/src/network/names.js";
+import {
+  type ClusterNode,
+  flood,
+  type Probe,
+  type ProbeResult,
+  parseResults,
+  probeFromOutside,
+  responderBinary,
+} from "../../harness/src/index.js";
+import type { AttackedCluster } from "./cluster.js";
+import { containerCount, image, program } from "./fixtures.js";
+import type { Column, Seen } from "./types.js";
+
+/** A place to attack from. */
+export type Vantage =
+  | { readonly kind: "outside" }
+  /** The private network's server that is no peer; a root shell there. */
+  | { readonly kind: "stranger" }
+  | { readonly kind: "host"; readonly node: ClusterNode }
+  | { readonly kind: "container"; readonly node: ClusterNode; readonly container: string }
+  /** Right beside the node, on its public or private wire: what no router has filtered. */
+  | { readonly kind: "network"; readonly networkId: number }
+  | { readonly kind: "wire"; readonly node: ClusterNode; readonly side: "public" | "private" };
+
+export const outside: Vantage = { kind: "outside" };
+export const stranger: Vantage = { kind: "stranger" };
+
+/** A question, without what the world fills in. */
+export type Question = Pick<Probe, "network" | "address" | "port"> &
+  Partial<Pick<Probe, "kind" | "request" | "expect" | "sourcePort">> & {
+    readonly label: string;
+    readonly must: Seen["must"];
+    readonly closedAnyway?: string | undefined;
+  };
+
+/** Of the outside machine. */
+export const outsideAddress = OUTSIDE.ipv4.replace(/\/\d+$/, "");
+
+export class World {
+  /** The image that containers are made from. */
+  readonly image = image;
+
+  constructor(
+    readonly attacked: AttackedCluster,
+    readonly column: Column,
+  ) {}
+
+  get manager(): ClusterNode {
+    return this.attacked.cluster.manager;
+  }
+  get worker(): ClusterNode {
+    const worker = this.attacked.cluster.nodes.find((node) => node.role === "worker");
+    if (!worker) throw new Error("the cluster has no worker");
+    return worker;
+  }
+  get both(): readonly ClusterNode[] {
+    return [this.manager, this.worker];
+  }
+
+  /** Runs a shell command on a node as root. */
+  async ssh(node: ClusterNode, command: string, input?: string): Promise<string> {
+    return await this.attacked.cluster.ssh(node, command, input);
+  }
+
+  async onStranger(command: string, input = ""): Promise<string> {
+    const { publicIpv4, keyFile } = this.attacked.stranger;
+    // Nobody pinned the stranger's key: it is no node.
+    const options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
+    const args = [...options, "-o", "BatchMode=yes", "-i", keyFile, `root@${publicIpv4}`, command];
+    return String((await this.attacked.region.exec("ssh", args, { input })).stdout);
+  }
+
+  /** Asks from one place; all questions at once. */
+  async ask(from: Vantage, questions: readonly Question[]): Promise<Seen[]> {
+    const probes = questions.map((question, index): Probe => {
+      const { label: _, must, closedAnyway: __, ...rest } = question;
+      // A closed port costs the whole time-out; what must answer may be slow on emulated hardware.
+      const patient = must === "open" || this.column === "bare";
+      return {
+        kind: "answer",
+        ...rest,
+        id: String(index),
+        timeoutMs: patient ? 5000 : 3000,
+        attempts: patient ? 3 : 2,
+      };
+    });
+    const results = await this.#probe(from, probes);
+    return questions.map(({ label, must, closedAnyway }, index) => {
+      const result = results[index];
+      if (!result) throw new Error(`no result for ${label}`);
+      return { label, must, closedAnyway, open: result.open, detail: result.detail };
+    });
+  }
+
+  async #probe(from: Vantage, probes: readonly Probe[]): Promise<ProbeResult[]> {
+    if (from.kind === "outside") return await probeFromOutside(this.attacked.region, probes);
+    return parseResults(await this.#respond(from, ["probe"], JSON.stringify(probes)));
+  }
+
+  /** Runs the responder's program at a place. */
+  async #respond(from: Vantage, args: readonly string[], input: string): Promise<string> {
+    const words = args.join(" ");
+    switch (from.kind) {
+      case "outside":
+        return String((await this.attacked.region.exec(await responderBinary(), args, { input })).stdout);
+      case "stranger":
+        return await this.onStranger(`${program} ${words}`, input);
+      case "host":
+        return await this.ssh(from.node, `${program} ${words}`, input);
+      case "container":
+        return await this.ssh(from.node, `docker exec -i ${from.container} /responder ${words}`, input);
+      case "network":
+      case "wire": {
+        const namespace =
+          from.kind === "wire"
+            ? this.wire(from.node, from.side).namespace
+            : networkNamespace(this.attacked.region.name, from.networkId);
+        const run = await execa("ip", ["netns", "exec", namespace, await responderBinary(), ...args], { input });
+        return run.stdout;
+      }
+    }
+  }
+
+  /** Interface and namespace right beside a node. */
+  wire(node: ClusterNode, side: "public" | "private"): { namespace: string; tap: string } {
+    const { region, networkId } = this.attacked;
+    const id = Number(node.serverId);
+    return side === "public"
+      ? { namespace: routerNamespace(region.name), tap: publicTap(id) }
+      : { namespace: networkNamespace(region.name, networkId), tap: privateTap(id, networkId) };
+  }
+
+  /** Runs `work` while the router beside the node has a route over that wire, as a neighbour on the same link would. */
+  async withRoute<T>(
+    node: ClusterNode,
+    side: "public" | "private",
+    address: string,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { namespace, tap } = this.wire(node, side);
+    const mac = await this.macOf(node, side);
+    const ip = (...args: string[]) => execa("ip", ["-n", namespace, ...args]);
+    await ip("neigh", "replace", address, "lladdr", mac, "dev", tap, "nud", "permanent");
+    await ip("route", "add", `${address}/32`, "dev", tap, "metric", "1");
+    try {
+      return await work();
+    } finally {
+      await ip("route", "del", `${address}/32`, "dev", tap, "metric", "1");
+      if (address !== node.publicIpv4 && address !== node.privateIp) await ip("neigh", "del", address, "dev", tap);
+    }
+  }
+
+  /** Runs a command in the namespace beside a node. */
+  async onWire(node: ClusterNode, side: "public" | "private", command: readonly string[]): Promise<void> {
+    await execa("ip", ["netns", "exec", this.wire(node, side).namespace, ...command]);
+  }
+
+  /** Asks from the router of a Network of the region. */
+  async askFromNetwork(networkId: number, questions: readonly Question[]): Promise<Seen[]> {
+    return await this.ask({ kind: "network", networkId }, questions);
+  }
+
+  /** Runs `work` while a server outside the region's machines listens; it is given that server's address. */
+  async withOutsideServer<T>(listeners: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
+    const server = this.attacked.region.exec(await responderBinary(), ["serve", ...listeners], { reject: false });
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return await work(outsideAddress);
+    } finally {
+      server.kill();
+      await server;
+    }
+  }
+
+  async macOf(node: ClusterNode, side: "public" | "private"): Promise<string> {
+    const device = side === "public" ? "eth0" : "enp7s0";
+    return (await this.ssh(node, `cat /sys/class/net/${device}/address`)).trim();
+  }
+
+  /** Puts frames on the wire beside a node, as they are. */
+  async inject(node: ClusterNode, side: "public" | "private", frames: readonly Buffer[]): Promise<void> {
+    const { namespace, tap } = this.wire(node, side);
+    const input = frames.map((frame) => `${frame.toString("hex")}\n`).join("");
+    await execa("ip", ["netns", "exec", namespace, await responderBinary(), "inject", tap], { input });
+  }
+
+  /** Sends datagrams and waits for no answer. */
+  async send(from: Vantage, address: string, port: number, payload: Buffer, times = 3): Promise<void> {
+    const input = `${payload.toString("hex")}\n`.repeat(times);
+    await this.#respond(from, ["send", "udp4", `${address}:${port}`], input);
+  }
+
+  /** A word that no packet had in it before. */
+  token(): string {
+    return `token-${randomBytes(6).toString("hex")}`;
+  }
+
+  /** Whether the payload with this word came to a container; waits a little, for logs take their time. */
+  async received(node: ClusterNode, container: string, token: string, seconds = 4): Promise<boolean> {
+    const found = await this.ssh(
+      node,
+      `for i in $(seq ${seconds}); do docker logs --since 10m ${container} 2>&1 | grep -q ${token} && echo yes && exit; sleep 1; done; echo no`,
+    );
+    return found.trim() === "yes";
+  }
+
+  /** One attack that waits for no answer: `act` sends the word, the container's log tells whether it came. */
+  async delivered(
+    { label, must, closedAnyway }: Pick<Seen, "label" | "must" | "closedAnyway">,
+    node: ClusterNode,
+    container: string,
+    act: (token: string) => Promise<void>,
+  ): Promise<Seen> {
+    const token = this.token();
+    await act(token);
+    const open = await this.received(node, container, token, must === "open" || this.column === "bare" ? 8 : 4);
+    return {
+      label,
+      must,
+      closedAnyway,
+      open,
+      detail: open ? `${container} received ${token}` : "the payload did not arrive",
+    };
+  }
+
+  /** Address of a container in one of its networks. */
+  async addressOf(node: ClusterNode, container: string, network: string, field = "IPAddress"): Promise<string> {
+    const format = `'{{ (index .NetworkSettings.Networks "${network}").${field} }}'`;
+    return (await this.ssh(node, `docker inspect --format ${format} ${container}`)).trim();
+  }
+
+  /** Major version of the nodes' Docker. */
+  async dockerVersion(): Promise<number> {
+    const version = await this.ssh(this.manager, "docker version --format '{{.Server.Version}}'");
+    return Number(version.split(".")[0]);
+  }
+
+  /** Waits until both nodes answer, the swarm is whole and every container runs. */
+  async whole(seconds = 180): Promise<void> {
+    await eventually("the attacked cluster whole", seconds, async () => {
+      const nodes = await this.ssh(this.manager, "docker node ls --format '{{.Status}}' | grep -c '^Ready'");
+      const running = await Promise.all(
+        this.both.map((node) => this.ssh(node, "docker ps --format '{{.Names}}' | grep -cE '^(c-|allowed|forbidden)'")),
+      );
+      return Number(nodes) === this.both.length && running.every((count) => Number(count) === containerCount);
+    });
+    await this.onStranger("true");
+  }
+
+  /** Runs `work` while closed ports of a node are probed from outside every 20 ms in both families; gives the answers. */
+  async underFlood<T>(node: ClusterNode, work: () => Promise<T>, ports: readonly number[] = [8083]) {
+    const { region } = this.attacked;
+    const probe = (network: Probe["network"], address: string, port: number): Probe => {
+      return { id: "flood", network, address, port, kind: "answer", timeoutMs: 2000, attempts: 1 };
+    };
+    const floods = await Promise.all(
+      ports.flatMap((port) => [
+        flood(region, probe("tcp4", node.publicIpv4, port), "20ms"),
+        flood(region, probe("tcp6", node.publicIpv6, port), "20ms"),
+      ]),
+    );
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      await Promise.all(floods.map((one) => one.stop()));
+      throw error;
+    }
+    const reports = await Promise.all(floods.map((one) => one.stop()));
+    const total = (key: "sent" | "answers") => reports.reduce((sum, report) => sum + report[key], 0);
+    if (total("sent") === 0) throw new Error("the flood sent nothing");
+    return { result, sent: total("sent"), answers: total("answers") };
+  }
+
+  /** Ports of a node as the policy has them, seen from outside: what must answer does, nothing else; waits for the former. */
+  async mustBeAsBefore(node: ClusterNode, seconds = 60): Promise<number> {
+    const { publicIpv4, publicIpv6 } = node;
+    const started = Date.now();
+    await eventually("open ports answer", seconds, async () => {
+      const open = await this.ask(outside, [
+        { label: "443/tcp", must: "open", network: "tcp4", address: publicIpv4, port: 443 },
+        { label: "[IPv6]:443/tcp", must: "open", network: "tcp6", address: publicIpv6, port: 443 },
+        { label: "80/tcp through the mesh", must: "open", network: "tcp4", address: publicIpv4, port: 80 },
+      ]);
+      const silent = open.filter((one) => !one.open);
+      if (silent.length > 0) throw new Error(silent.map(({ label, detail }) => `${label}: ${detail}`).join("; "));
+      return true;
+    });
+    const answered = (Date.now() - started) / 1000;
+    const closed = await this.ask(outside, [
+      { label: "8083/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 8083 },
+      { label: "8080/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 8080 },
+      { label: "9002/udp", must: "closed", network: "udp4", address: publicIpv4, port: 9002 },
+      { label: "[IPv6]:8083/tcp", must: "closed", network: "tcp6", address: publicIpv6, port: 8083 },
+    ]);
+    const came = closed.filter((one) => one.open);
+    if (came.length > 0) throw new Error(`OPEN: ${came.map(({ label, detail }) => `${label}: ${detail}`).join("; ")}`);
+    return answered;
+  }
+
+  async bootId(node: ClusterNode): Promise<string> {
+    return (await this.ssh(node, "cat /proc/sys/kernel/random/boot_id")).trim();
+  }
+
+  /** Waits until a node that was told to reboot answers on SSH again. */
+  async rebooted(node: ClusterNode, before: string): Promise<void> {
+    await eventually(`${node.name} after its reboot`, 300, async () => (await this.bootId(node)) !== before);
+  }
+
+  /** What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. */
+  async listens(node: ClusterNode, port = 8083): Promise<void> {
+    const [seen] = await this.ask({ kind: "host", node }, [
+      { label: "itself", must: "open", network: "tcp4", address: node.publicIpv4, port },
+    ]);
+    if (!seen?.open)
+      throw new Error(`${port} does not answer on the node itself, so its silence proves nothing: ${seen?.detail}`);
+  }
+}
+
+/** Waits until `probe` gives something truthy; the error says what was waited for and what was seen last. */
+export async function eventually<T>(what: string, seconds: number, probe: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    let last: unknown;
+    try {
+      const value = await probe();
+      if (value) return value;
+      last = value;
+    } catch (error) {
+      last = error instanceof Error ? error.message : error;
+    }
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s; last: ${String(last)}`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
