@@ -50,6 +50,8 @@ export interface HardenedServerArgs {
   image?: string;
   /** A private network to attach it to. Default: none. */
   network?: ExistingArgs;
+  /** A placement group to be in. Default: none. A running server cannot change it. */
+  placementGroup?: ExistingArgs;
   /** Which ports are open. Default: 80/tcp, 443/tcp and SSH for everybody. */
   policy?: PolicyArgs;
   /** The Hetzner Cloud Firewall in front of the server. */
@@ -177,10 +179,14 @@ export interface PoolArgs {
   image?: string;
   /** Hetzner Cloud labels of the servers, added to the cluster's. */
   labels?: Record<string, string>;
+  /** A placement group that is there, for the pool's servers: at most 10. Default: the component's own groups. */
+  placementGroup?: ExistingArgs;
 }
 
 /** What is different about one node of a pool. */
 export interface NodeArgs {
+  /** A server that is there already. Then the pool's shape does not count for it, and what is named here must be as it is. */
+  adopt?: AdoptArgs;
   /** Default: the pool's. */
   serverType?: string;
   /** Default: the pool's. */
@@ -189,6 +195,52 @@ export interface NodeArgs {
   image?: string;
   /** Hetzner Cloud labels, added to the pool's. */
   labels?: Record<string, string>;
+}
+
+/**
+ * A server that is there already and becomes a node as it is: not replaced, not rebooted, not set up anew, its name, labels,
+ * networks and cloud firewalls left alone. It must run Debian with Docker. Exactly one of `id`, `importId` and `alias` says
+ * which server it is, and `adopt` stays in the program as long as the node does.
+ */
+export interface AdoptArgs {
+  /**
+   * Id in Hetzner Cloud of a server that is somebody else's to keep: of another part of the program, of Terraform, of a
+   * person. It is looked up, never changed and never deleted.
+   */
+  id?: pulumi.Input<string>;
+  /** Id in Hetzner Cloud of a server that no program knows. Pulumi imports it, and deletes it when the node goes. */
+  importId?: string;
+  /**
+   * How this stack knows the server so far: the name of an `hcloud.Server` at the top level of the program, or a whole URN.
+   * It moves under the component, and is deleted when the node goes.
+   */
+  alias?: string;
+  /** The host's public key, `ssh-ed25519 AAAA…`; there is no connection to a host that cannot prove to have it. */
+  hostKey: pulumi.Input<string>;
+  /** Its host name, by which the swarm knows it. Default: as a server of the component would be called, CLUSTER-NODE. */
+  hostName?: string;
+  /** Name or address for SSH. Default: the server's public IPv4 address. */
+  host?: pulumi.Input<string>;
+  /** `root`, or a user that may run everything by `sudo` without a password. Default: `root`. */
+  user?: string;
+  /**
+   * The address that the node advertises in the swarm, or shall advertise. Default: its address in the cluster's network. A
+   * swarm that runs over public addresses is kept by naming them.
+   */
+  address?: pulumi.Input<string>;
+  /**
+   * Lets the node's `serverType` change the server, which powers it off. With `importId`: in deployments after the one that
+   * imports it. Default: false, such a program is refused.
+   */
+  mayReboot?: boolean;
+  /**
+   * Replaces the server by a fresh one where `image`, `location` or user-data differ, as they do in most cases; with `alias`
+   * only. Take `adopt` out in the next deployment: while it is there, a changed policy replaces the server again. Default:
+   * false, such a program is refused.
+   */
+  mayReplace?: boolean;
+  /** Leave the host agent and its rules on a server of `id` when the node goes. Default: false, they are taken away over SSH. */
+  keepOnRemove?: boolean;
 }
 
 /** The private network that the swarm runs on. */
@@ -201,6 +253,11 @@ export interface NetworkArgs {
   zone?: string;
   /** A network that is there. `ipRange` then says what its range is; a subnet is made only if `subnetRange` is given. */
   existing?: ExistingArgs;
+  /**
+   * A subnet that is there, by its id, such as `4711-10.0.1.0/24`: nodes are made when it is. It stands in place of
+   * `subnetRange` and needs no `existing` beside it, for its id names the network.
+   */
+  existingSubnet?: ExistingArgs;
   /**
    * IPv4 range that swarm cuts its overlay networks from, in /24 pieces. It must not overlap with `ipRange`: containers
    * could not reach that part of the private network. Default: `10.128.0.0/9`. Counts when the swarm is started.

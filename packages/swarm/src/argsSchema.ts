@@ -17,6 +17,7 @@ import { publicKeyOf, SshKeyError } from "./remote/sshKey";
 
 const idText = inputOf(text(/^[1-9]\d*$/, "the number of something in Hetzner Cloud, as text"));
 const existing = strict({ id: idText });
+const subnetId = inputOf(text(/^[1-9]\d*-\d+\.\d+\.\d+\.\d+\/\d+$/, "the id of a subnet, such as 4711-10.0.1.0/24"));
 
 /** A private key that can be used: parsed, so that a wrong file is told before a server is made. */
 export const privateKeySchema = z.string({ error: "an SSH private key as text" }).superRefine((value, context) => {
@@ -75,13 +76,54 @@ const shape = {
 /** The last label of a host name, and the key of a node or a pool. */
 const plainName = text(/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/, "up to 20 small letters, digits and '-', a letter first");
 
-const node = strict(shape);
+const address = inputOf(text(/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/, "a host's name or address"));
+const user = text(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name").default("root");
+const swarmAddress = inputOf(text(/^[0-9a-fA-F.:]{2,45}$/, "an address"));
+
+const adopt = strict({
+  id: idText.optional(),
+  importId: text(/^[1-9]\d*$/, "the number of a server in Hetzner Cloud, as text").optional(),
+  alias: text(/^(urn:pulumi:\S+|[^:\s]+)$/, "a resource's name, or its URN").optional(),
+  hostKey: inputOf(hostKeySchema),
+  hostName: hostName.optional(),
+  host: address.optional(),
+  user,
+  address: swarmAddress.optional(),
+  mayReboot: flag.default(false),
+  mayReplace: flag.default(false),
+  keepOnRemove: flag.default(false),
+}).superRefine((value, context) => {
+  const issue = (path: string, message: string, given: string) =>
+    context.addIssue({ code: "custom", path: [path], message, params: { given } });
+  const ways = (["id", "importId", "alias"] as const).filter((way) => value[way] !== undefined);
+  if (ways.length !== 1)
+    issue("id", "one of id, importId and alias", ways.length === 0 ? "none of them" : ways.join(" and "));
+  if (value.mayReboot && value.id !== undefined)
+    issue("mayReboot", "nothing: a server of `id` is not the component's to change", "true");
+  if (value.mayReplace && value.alias === undefined)
+    issue("mayReplace", "nothing, but with alias: any other server is given back, and a new node made", "true");
+  if (value.keepOnRemove && value.id === undefined)
+    issue("keepOnRemove", "nothing, but with id: any other server is deleted with its node", "true");
+});
+
+export type AdoptPlan = z.output<typeof adopt>;
+
+const node = strict({ ...shape, adopt: adopt.optional() });
 const pool = strict({
   role: oneOf(NodeRole),
   count: whole(1, 100, "nodes").optional(),
   nodes: z.record(plainName, node, { error: "nodes by name" }).optional(),
   ...shape,
+  placementGroup: existing.optional(),
 }).superRefine((value, context) => {
+  const size = value.count ?? Object.values(value.nodes ?? {}).filter((one) => one.adopt === undefined).length;
+  if (value.placementGroup !== undefined && size > 10)
+    context.addIssue({
+      code: "custom",
+      path: ["placementGroup"],
+      message: "a group of at most 10 servers",
+      params: { given: `one for ${size}` },
+    });
   if ((value.count === undefined) === (value.nodes === undefined))
     context.addIssue({ code: "custom", path: ["count"], message: "a count or nodes by name, one of the two" });
 });
@@ -128,10 +170,13 @@ const network = strict({
   subnetRange: range4.optional(),
   zone: text(/^[a-z0-9-]{2,30}$/, "a network zone, such as eu-central").default("eu-central"),
   existing: existing.optional(),
+  existingSubnet: strict({ id: subnetId }).optional(),
   overlayRange: range4.prefault("10.128.0.0/9"),
 })
   .superRefine((value, context) => {
     const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    if (value.existingSubnet !== undefined && value.subnetRange !== undefined)
+      issue("subnetRange", "nothing beside existingSubnet, which is not made anew");
     if (value.subnetRange !== undefined && !contains(value.ipRange, value.subnetRange))
       issue("subnetRange", `a range within ${formatRange4(value.ipRange)}`);
     if (overlap(value.ipRange, value.overlayRange))
@@ -142,7 +187,7 @@ const network = strict({
     ...rest,
     ipRange: formatRange4(ipRange),
     overlayRange: formatRange4(overlayRange),
-    subnetRange: subnetOf(ipRange, subnetRange, rest.existing !== undefined),
+    subnetRange: subnetOf(ipRange, subnetRange, (rest.existing ?? rest.existingSubnet) !== undefined),
   }));
 
 /** No subnet is made in a network that is there, unless it is asked for. */
@@ -211,22 +256,21 @@ export const hardenedServerSchema = strict({
   location: location.default(serverDefaults.location),
   image: image.default(serverDefaults.image),
   network: existing.optional(),
+  placementGroup: existing.optional(),
 }).superRefine(({ policy }, context) => refuseScopes(policy, context));
-
-const address = inputOf(text(/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/, "a host's name or address"));
 
 export const hostHardeningSchema = strict({
   ...everyHost,
   connection: strict({
     host: address,
     port: whole(1, 65535, "a port").optional(),
-    user: text(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name").default("root"),
+    user,
     privateKey: inputOf(privateKeySchema),
     hostKey: inputOf(hostKeySchema),
   }),
   swarm: strict({
     role: oneOf(NodeRole),
-    peers: z.array(inputOf(text(/^[0-9a-fA-F.:]{2,45}$/, "an address")), { error: "a list of addresses" }),
+    peers: z.array(swarmAddress, { error: "a list of addresses" }),
   }).optional(),
   keepOnRemove: flag.default(false),
 }).superRefine(({ policy }, context) => refuseScopes(policy, context));
@@ -245,7 +289,16 @@ export const swarmClusterSchema = strict({
   clusterName: plainName.optional(),
   network: network.prefault({}),
   placementGroups: placementGroups.prefault({}),
-}).superRefine(({ policy, pools: given }, context) => {
+}).superRefine(({ policy, pools: given, network: { existing: there, existingSubnet } }, context) => {
+  if ((there ?? existingSubnet) === undefined)
+    for (const [pool, { nodes = {} }] of Object.entries(given))
+      for (const [name, { adopt: adopted }] of Object.entries(nodes))
+        if (adopted !== undefined && !adopted.mayReplace && adopted.address === undefined)
+          context.addIssue({
+            code: "custom",
+            path: ["pools", pool, "nodes", name, "adopt", "address"],
+            message: "its address in the swarm, or the network that it is in as network.existing",
+          });
   const nodes = Object.entries(given).flatMap(([name, shaped]) => nodeNames(name, shaped));
   const unknown = unknownScopeNames(policy, { pools: Object.keys(given), nodes });
   if (unknown.length > 0)

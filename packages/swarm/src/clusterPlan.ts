@@ -1,9 +1,11 @@
 /** What a SwarmCluster is going to make: its arguments, checked, with every default filled in. */
 import type * as z from "zod";
+import type { WantedShape } from "./adoption";
 import type { NodeRole, SwarmClusterArgs } from "./args";
-import { nodeNames, serverDefaults, swarmClusterSchema } from "./argsSchema";
+import { type AdoptPlan, nodeNames, serverDefaults, swarmClusterSchema } from "./argsSchema";
 import type { NodeFacts } from "./firewall";
 import { containerSlice } from "./host";
+import type { Existing } from "./infrastructure";
 import { InvalidArgumentError, parseArgument } from "./invalidArgument";
 import { placementGroups } from "./placement";
 import { knownNow, payloadOf } from "./policyPlan";
@@ -22,7 +24,16 @@ export interface NodePlan {
   readonly location: string;
   readonly image: string;
   readonly labels: Record<string, string>;
+  /** Name of the component's own spread group. */
   readonly placementGroup?: string;
+  /** A placement group that is there. */
+  readonly existingGroup?: Existing;
+  /** How the server that is there is adopted; none for a server that is made. */
+  readonly adopt?: AdoptPlan;
+  /** What the program names of an adopted server; the rest of the shape above does not count then. */
+  readonly wanted: WantedShape;
+  /** What Pulumi knows the server as that this node's is to replace. */
+  readonly replaces?: string;
 }
 
 export interface ClusterPlan extends Omit<z.output<typeof swarmClusterSchema>, "pools" | "clusterName"> {
@@ -42,20 +53,25 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
     nodeNames(pool, pools[pool] ?? {}).map((node) => ({ node, pool, role, shape, own: nodes?.[node] ?? {} })),
   );
   const groups = rest.placementGroups.enabled
-    ? placementGroups(shaped.map(({ node, pool, role }) => ({ name: node, pool, role })))
+    ? placementGroups(shaped.filter(isMade).map(({ node, pool, role }) => ({ name: node, pool, role })))
     : new Map<string, string>();
   const nodes = shaped.map(({ node, pool, role, shape, own }): NodePlan => {
     const group = groups.get(node);
+    const existingGroup = isMade({ own }) ? shape.placementGroup : undefined;
+    const { adopt, serverType, location, image } = own;
     return {
       name: node,
-      serverName: `${prefix}-${node}`,
+      serverName: adopt?.hostName ?? `${prefix}-${node}`,
       pool,
       role,
       serverType: own.serverType ?? shape.serverType ?? serverDefaults.serverType,
       location: own.location ?? shape.location ?? serverDefaults.location,
       image: own.image ?? shape.image ?? serverDefaults.image,
       labels: { ...shape.labels, ...own.labels, "hcloud-swarm-pool": pool, "hcloud-swarm-role": role },
-      ...(group === undefined ? {} : { placementGroup: group }),
+      ...(group === undefined || existingGroup !== undefined ? {} : { placementGroup: group }),
+      ...(existingGroup === undefined ? {} : { existingGroup }),
+      ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),
+      wanted: { serverType, location, image },
     };
   });
   for (const node of nodes) payloadOf(component, rest.policy, factsOf(node));
@@ -64,7 +80,14 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
 
 /** What the firewall needs to know of a node. */
 export function factsOf(node: NodePlan): NodeFacts {
-  return { name: node.name, pool: node.pool, role: node.role, swarm: {}, cgroupPath: containerSlice };
+  const { name, pool, role, adopt } = node;
+  // A host that the component did not set up keeps its containers where its Docker puts them.
+  return { name, pool, role, swarm: {}, ...(adopt === undefined ? { cgroupPath: containerSlice } : {}) };
+}
+
+/** Whether the component makes the node's server, and does not find it there. */
+function isMade({ own }: { readonly own: { readonly adopt?: AdoptPlan | undefined } }): boolean {
+  return own.adopt === undefined || own.adopt.mayReplace;
 }
 
 function prefixOf(component: string, name: string): string {

@@ -1,5 +1,4 @@
 /** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
-import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
 import { bootstrapProgram, claimCommand, userData } from "./host";
@@ -20,15 +19,30 @@ export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   readonly timeouts: { readonly boot: number; readonly cloudInit: number; readonly probation: number };
 }
 
-/** A server that boots hardened, and whose own host key is known. */
+/** What is known of a node's server, whether the component owns it or only looked it up. */
+export interface NodeServer {
+  readonly id: pulumi.Output<string>;
+  readonly name: pulumi.Output<string>;
+  readonly ipv4Address: pulumi.Output<string>;
+  readonly ipv6Address: pulumi.Output<string>;
+  readonly networks: pulumi.Output<readonly { readonly networkId?: number; readonly ip: string }[] | undefined>;
+}
+
+/** A server that runs hardened from its first boot or gets hardened now, and whose own host key is known. */
 export interface BootedNode {
-  readonly server: hcloud.Server;
+  readonly server: NodeServer;
   /** Where its further steps run. */
   readonly place: StepPlace;
   readonly hostKey: pulumi.Output<string>;
   readonly payload: pulumi.Output<string>;
   /** Of the payload; what its last step confirms. */
   readonly digest: pulumi.Output<string>;
+  /** A command to run before a policy is applied, on the same connection. */
+  readonly before?: string;
+  /** Whether a policy that would cut off a node of the swarm that it is in is refused. Default: false. */
+  readonly keepSwarm?: boolean;
+  /** Shell text between the confirmation of the policy and the verification. Default: none. */
+  readonly afterConfirmation?: string;
 }
 
 export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
@@ -57,6 +71,7 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
     hostKey,
     payload,
     digest: payload.apply(digestOf),
+    before: claimCommand,
   };
 }
 
@@ -78,7 +93,16 @@ export function applyPolicy(
   const bundle = pulumi
     .all([node.payload, peers])
     .apply(([payload, addresses]) => renderBundle({ payload, peers: addresses }));
-  const step = policyStep({ ...node.place, ...(dependsOn === undefined ? {} : { dependsOn }) }, { bundle, ...inputs });
+  const { place, before, keepSwarm } = node;
+  const step = policyStep(
+    { ...place, dependsOn: [...(place.dependsOn ?? []), ...(dependsOn ?? [])] },
+    {
+      bundle,
+      ...inputs,
+      ...(before === undefined ? {} : { before }),
+      ...(keepSwarm === undefined ? {} : { keepSwarm }),
+    },
+  );
   return { step, place: { ...node.place, dependsOn: [step] } };
 }
 

@@ -4,7 +4,7 @@ import { hardenedServerSchema, hostName } from "./argsSchema";
 import { type NodeFacts, policyEntries } from "./firewall";
 import { applyPolicy, bootNode } from "./hardenedNode";
 import { containerSlice } from "./host";
-import { cloudFirewallIds, networkOf, type Owner, sshKeyId } from "./infrastructure";
+import { cloudFirewallIds, networkOf, numberOf, type Owner, sshKeyId } from "./infrastructure";
 import { parseArgument } from "./invalidArgument";
 import type { VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable, knownNow, payloadOf } from "./policyPlan";
@@ -57,6 +57,7 @@ export class HardenedServer extends pulumi.ComponentResource {
       privateKey,
       policy,
       sshPort: plan.policy.ssh.port,
+      placementGroup: plan.placementGroup === undefined ? undefined : numberOf(plan.placementGroup.id),
     });
     const { server, hostKey, digest } = booted;
     const { place } = applyPolicy(booted, [], { probationSeconds: plan.timeouts.probation });

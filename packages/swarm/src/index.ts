@@ -1,5 +1,6 @@
 /** The public face of hcloud-swarm. */
 export {
+  type AdoptArgs,
   BeyondLimits,
   type CloudFirewallArgs,
   type DockerArgs,

@@ -41,10 +41,13 @@ export interface NetworkPlan {
   readonly zone: string;
   readonly subnetRange?: string | undefined;
   readonly existing?: Existing | undefined;
+  /** A subnet that is there; its id begins with the network's. */
+  readonly existingSubnet?: Existing | undefined;
 }
 
 export function privateNetwork(owner: Owner, plan: NetworkPlan): PrivateNetwork {
   const { component: parent, name, prefix, labels, deleteProtection } = owner;
+  if (plan.existingSubnet !== undefined) return networkOfSubnet(plan.existingSubnet, plan.existing);
   const id = numberOf(
     plan.existing?.id ??
       new hcloud.Network(
@@ -60,6 +63,17 @@ export function privateNetwork(owner: Owner, plan: NetworkPlan): PrivateNetwork 
     { parent },
   );
   return { id, subnets: [subnet] };
+}
+
+/** The network of a subnet that is there. That the id is known means that the subnet is: servers wait for it. */
+function networkOfSubnet({ id: subnetId }: Existing, existing?: Existing): PrivateNetwork {
+  const id = pulumi.all([subnetId, existing?.id]).apply(([subnet, network]) => {
+    const own = /^([1-9]\d*)-/.exec(subnet)?.[1];
+    if (own === undefined) throw new Error(`${JSON.stringify(subnet)} is no id of a subnet in Hetzner Cloud`);
+    if (network !== undefined && network !== own) throw new Error(`subnet ${subnet} is not of network ${network}`);
+    return own;
+  });
+  return { id: numberOf(id), subnets: [] };
 }
 
 export interface CloudFirewalls {
@@ -118,10 +132,12 @@ export interface ServerPlan {
   readonly placementGroup?: pulumi.Input<number> | undefined;
   readonly network?: PrivateNetwork | undefined;
   readonly userData: pulumi.Input<string>;
+  /** What Pulumi knew a server as that this one takes the place of; it is replaced, not kept. */
+  readonly replaces?: pulumi.Alias | string | undefined;
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
-  const { placementGroup, network } = plan;
+  const { placementGroup, network, replaces } = plan;
   return new hcloud.Server(
     `${owner.name}${plan.suffix}`,
     {
@@ -146,7 +162,8 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       parent: owner.component,
       dependsOn: [...(network?.subnets ?? [])],
       // Both would replace the server. Policies and keys reach a running server over SSH.
-      ignoreChanges: ["userData", "sshKeys"],
+      ignoreChanges: replaces === undefined ? ["userData", "sshKeys"] : ["sshKeys"],
+      ...(replaces === undefined ? {} : { aliases: [replaces] }),
       // Names are unique in a project.
       deleteBeforeReplace: true,
     },
@@ -154,7 +171,7 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
 }
 
 /** Ids are text in Pulumi and numbers in the provider's references. */
-function numberOf(text: pulumi.Input<string>): pulumi.Output<number> {
+export function numberOf(text: pulumi.Input<string>): pulumi.Output<number> {
   return pulumi.output(text).apply((known) => {
     const id = Number(known);
     if (!Number.isInteger(id)) throw new Error(`${JSON.stringify(known)} is no id in Hetzner Cloud`);

@@ -1,9 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
+import { adoptNode, pulumiAlias } from "./adoptedNode";
+import { swarmAddress } from "./adoption";
 import type { SwarmClusterArgs } from "./args";
 import { type ClusterPlan, clusterLabel, factsOf, type NodePlan, planCluster } from "./clusterPlan";
 import { type Policy, policyEntries } from "./firewall";
 import { applyPolicy, type BootedNode, bootNode } from "./hardenedNode";
-import { cloudFirewallIds, type Owner, privateNetwork, spreadGroups, sshKeyId } from "./infrastructure";
+import {
+  cloudFirewallIds,
+  numberOf,
+  type Owner,
+  type PrivateNetwork,
+  privateNetwork,
+  spreadGroups,
+  sshKeyId,
+} from "./infrastructure";
 import type { ClusterNode, VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
@@ -51,30 +61,33 @@ export class SwarmCluster extends pulumi.ComponentResource {
     const { privateKey, publicKey } = sshKeys(plan.component, plan.ssh);
     const sshPort = plan.policy.ssh.port;
 
-    const sshKey = sshKeyId(owner, publicKey, plan.ssh.existing);
-    const network = privateNetwork(owner, networkPlan);
-    const firewallIds = cloudFirewallIds(owner, cloudFirewalls(plan, policy, `${clusterLabel}=${plan.prefix}`));
+    // What stands around servers that are made; those that are adopted have it.
+    const makesServers = plan.nodes.some((node) => node.adopt === undefined);
+    const sshKey = makesServers ? sshKeyId(owner, publicKey, plan.ssh.existing) : "";
+    const hasNetwork = makesServers || networkPlan.existing !== undefined || networkPlan.existingSubnet !== undefined;
+    const network = hasNetwork ? privateNetwork(owner, networkPlan) : undefined;
+    const firewallIds = makesServers
+      ? cloudFirewallIds(owner, cloudFirewalls(plan, policy, `${clusterLabel}=${plan.prefix}`))
+      : [];
     const groups = spreadGroups(
       owner,
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
     );
-    const servers = plan.nodes.map((node) => ({
-      ...node,
-      ...bootNode(owner, {
-        ...plan,
+    const servers = plan.nodes.map((node) => {
+      const common = { ...plan, ...node, suffix: `-${node.name}`, facts: factsOf(node), privateKey, policy, sshPort };
+      const { adopt, existingGroup } = node;
+      if (adopt !== undefined) {
+        const path = `pools.${node.pool}.nodes.${node.name}`;
+        return { ...node, ...adoptNode(owner, { ...common, adopt, path }) };
+      }
+      const placementGroup = existingGroup ? numberOf(existingGroup.id) : groups.get(node.placementGroup ?? "");
+      const replaces = node.replaces === undefined ? undefined : pulumiAlias(node.replaces);
+      return {
         ...node,
-        suffix: `-${node.name}`,
-        facts: factsOf(node),
-        placementGroup: groups.get(node.placementGroup ?? ""),
-        network,
-        sshKey,
-        firewallIds,
-        privateKey,
-        policy,
-        sshPort,
-      }),
-    }));
-    const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node) }));
+        ...bootNode(owner, { ...common, placementGroup, network, sshKey, firewallIds, replaces }),
+      };
+    });
+    const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node, network) }));
     const candidates = nodes.map((node) => {
       const peers = pulumi.all(nodes.filter((other) => other !== node).map((other) => other.privateIp));
       return { ...node, place: applyPolicy(node, peers, { probationSeconds: timeouts.probation }).place };
@@ -93,8 +106,13 @@ export class SwarmCluster extends pulumi.ComponentResource {
     this.reports = pulumi.output(swarm.reports);
     this.exposure = policy.apply((complete) => exposureTable(complete, plan.nodes));
     this.sshConfig = pulumi
-      .all(nodes.map(({ serverName, server, hostKey }) => ({ name: serverName, address: server.ipv4Address, hostKey })))
-      .apply((hosts) => sshConfig(hosts.map((host) => ({ ...host, port: sshPort, user: "root" }))));
+      .all(
+        nodes.map(({ serverName, place, hostKey }) => {
+          const { host: address, user } = place.target;
+          return { name: serverName, address, user, hostKey };
+        }),
+      )
+      .apply((hosts) => sshConfig(hosts.map((host) => ({ ...host, port: sshPort }))));
     const manager = nodes.find((node) => node.role === "manager");
     this.dockerContextCommand = pulumi.output(
       `docker context create ${plan.prefix} --docker host=ssh://${manager?.serverName}`,
@@ -114,9 +132,9 @@ export class SwarmCluster extends pulumi.ComponentResource {
 
 /** What a preview compares: plain, without secrets, one key for each opening and for each node. */
 function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>) {
-  const nodes = plan.nodes.map(({ name, pool, role, serverType, location, image }) => [
+  const nodes = plan.nodes.map(({ name, pool, role, serverType, location, image, adopt }) => [
     name,
-    { pool, role, serverType, location, image },
+    adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true },
   ]);
   return { policy: policy.apply(policyEntries), nodes: Object.fromEntries(nodes) };
 }
@@ -137,7 +155,14 @@ function clusterNode({
   };
 }
 
-function privateIpOf({ server, serverName }: NodePlan & BootedNode): pulumi.Output<string> {
+function privateIpOf(
+  { server, serverName, adopt }: NodePlan & BootedNode,
+  network: PrivateNetwork | undefined,
+): pulumi.Output<string> {
+  if (adopt !== undefined)
+    return pulumi
+      .all([adopt.address, server.networks, network?.id])
+      .apply(([named, networks, id]) => swarmAddress(serverName, named, networks ?? [], id));
   return server.networks.apply((networks) => {
     const ip = networks?.[0]?.ip;
     if (ip === undefined) throw new Error(`server ${serverName} has no address in the private network`);

@@ -4,7 +4,7 @@ import { planMembership, type SwarmNode } from "./membership/plan";
 import { initResult } from "./membership/result";
 import { membershipProgram } from "./membership/script";
 import type { VerificationReport } from "./outputs";
-import { confirmationProgram, printResult } from "./remote/confirmation";
+import { confirmationAround, printResult } from "./remote/confirmation";
 import { lastStep, type StepPlace } from "./remote/steps";
 import { parseReport } from "./verification";
 
@@ -12,6 +12,8 @@ export interface Candidate extends SwarmNode {
   readonly place: StepPlace;
   readonly privateIp: pulumi.Output<string>;
   readonly digest: pulumi.Output<string>;
+  /** Shell text between the confirmation of its policy and the verification. */
+  readonly afterConfirmation?: string;
 }
 
 export interface SwarmSettings {
@@ -73,7 +75,7 @@ export function joinSwarm(candidates: readonly Candidate[], settings: SwarmSetti
 }
 
 function last(
-  { place, digest }: Candidate,
+  { place, digest, afterConfirmation = "" }: Candidate,
   membership: pulumi.Output<string>,
   { probationSeconds, nonce }: SwarmSettings,
   dependsOn: readonly pulumi.Resource[] = [],
@@ -84,7 +86,7 @@ function last(
       kind: "membership",
       digest,
       probationSeconds,
-      program: pulumi.interpolate`${membership}${confirmationProgram}${printResult}`,
+      program: pulumi.interpolate`${membership}${confirmationAround(afterConfirmation)}${printResult}`,
       ...(nonce === undefined ? {} : { nonce }),
     },
   );

@@ -5,6 +5,8 @@
 export interface SwarmNode {
   readonly name: string;
   readonly role: "manager" | "worker";
+  /** Present where the node was there before the program, perhaps in a swarm already. */
+  readonly adopt?: unknown;
 }
 
 export interface MembershipStep {
@@ -17,7 +19,8 @@ export interface MembershipStep {
 }
 
 /**
- * The first manager (by name, numbers counted as numbers) starts the swarm. The other managers join one after another,
+ * The first manager (adopted ones before those that are made, then by name, numbers counted as numbers) starts the swarm, or
+ * tells of the one that it is in. The other managers join one after another,
  * because each changes the quorum; workers join all at once as soon as there is a swarm to join.
  */
 export function planMembership(nodes: readonly SwarmNode[]): readonly MembershipStep[] {
@@ -37,5 +40,6 @@ export function planMembership(nodes: readonly SwarmNode[]): readonly Membership
 }
 
 function byName(nodes: readonly SwarmNode[]): readonly SwarmNode[] {
-  return [...nodes].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const isMade = ({ adopt }: SwarmNode) => Number(adopt === undefined);
+  return [...nodes].sort((a, b) => isMade(a) - isMade(b) || a.name.localeCompare(b.name, "en", { numeric: true }));
 }

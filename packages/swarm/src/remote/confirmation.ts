@@ -14,11 +14,11 @@ export interface ApplyOptions {
 
 /** Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. */
 export function applyCommand(probationSeconds: number, { keepSwarm, keepLivePeers }: ApplyOptions = {}): string {
-  const apply = `${agentPath} apply --probation ${probationSeconds}`;
+  const apply = `${agentPath} apply --probation ${probationSeconds}${keepSwarm ? " --keep-swarm" : ""}`;
   if (keepLivePeers)
     // An agent that came with an older version of this package does not know it: there the peers change at once.
     return `cat >${sentPath} && keep=$(${agentPath} help | grep -o -e --keep-live-peers | head -n 1 || :) && ${apply} $keep <${sentPath}`;
-  return `cat >${sentPath} && ${apply}${keepSwarm ? " --keep-swarm" : ""} <${sentPath}`;
+  return `cat >${sentPath} && ${apply} <${sentPath}`;
 }
 
 /** The peers are those that the last bundle named, and no others. */

@@ -20,8 +20,17 @@ export interface FakeCloud {
 export const hostKey = `ssh-ed25519 ${Buffer.concat([Buffer.from("0000000b7373682d6564323535313900000020", "hex"), Buffer.alloc(32, 7)]).toString("base64")}`;
 export const tokens = { worker: "SWMTKN-1-ca-worker", manager: "SWMTKN-1-ca-manager" };
 
-/** `preview`: no id and no output is known yet, as at a first preview. */
-export async function fakeCloud({ preview = false } = {}): Promise<FakeCloud> {
+export interface FakeCloudSettings {
+  /** No id and no output is known yet, as at a first preview. Default: false. */
+  readonly preview?: boolean;
+  /**
+   * Servers that are there: by id, for `getServer` and imports, or by the resource's name, for what Pulumi knows under another
+   * one. They stay as they are, whatever the program says of them.
+   */
+  readonly servers?: Readonly<Record<string, object>>;
+}
+
+export async function fakeCloud({ preview = false, servers = {} }: FakeCloudSettings = {}): Promise<FakeCloud> {
   const asked: Asked[] = [];
   let ids = 100;
   let hosts = 1;
@@ -41,8 +50,10 @@ export async function fakeCloud({ preview = false } = {}): Promise<FakeCloud> {
   };
   await pulumi.runtime.setMocks(
     {
-      newResource({ type, name, inputs }) {
+      newResource({ type, name, inputs, id: imported }) {
         asked.push({ type, name, inputs });
+        const there = servers[imported ?? ""] ?? servers[name];
+        if (there !== undefined) return { id: imported || "77", state: { ...inputs, ...there } };
         if (preview) return { id: undefined, state: {} };
         const id = String(ids++);
         if (type === "hcloud:index/server:Server") {
@@ -54,7 +65,12 @@ export async function fakeCloud({ preview = false } = {}): Promise<FakeCloud> {
         const printed = type === "command:remote:Command" ? { stdout: stdoutOf(name, inputs), stderr: "" } : {};
         return { id, state: { ...inputs, ...printed } };
       },
-      call: () => ({}),
+      call({ token, inputs }) {
+        if (token !== "hcloud:index/getServer:getServer") return {};
+        const found = servers[String(inputs.id)];
+        if (found === undefined) throw new Error(`there is no server ${inputs.id}`);
+        return { ...found, id: inputs.id };
+      },
     },
     "project",
     "stack",
