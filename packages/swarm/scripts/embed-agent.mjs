@@ -7,6 +7,11 @@ import { fileURLToPath } from "node:url";
 const host = join(dirname(fileURLToPath(import.meta.url)), "../src/host");
 const target = join(host, "agentSources.ts");
 
+/** Without comments: Hetzner Cloud takes 32 KiB of user-data, and there must be room for long lists of sources in it. */
+function bare(text) {
+  return text.replace(/^ *# (?!shellcheck disable).*\n/gm, "").replace(/\n{2,}/g, "\n");
+}
+
 /** The module's text as it must be. */
 export function agentSources() {
   const read = (folder, file) => readFileSync(join(host, folder, file), "utf8");
@@ -16,7 +21,7 @@ export function agentSources() {
       .sort();
   const lines = (text) => text.split("\n").map((line) => `  ${JSON.stringify(line)},`);
   const script = files("agent", /\.sh$/)
-    .map((file) => read("agent", file))
+    .map((file) => (file.startsWith("00-") ? read("agent", file) : bare(read("agent", file))))
     .join("\n");
   const units = files("units", /\.(service|timer|conf)$/).flatMap((file) => [
     `  ${JSON.stringify(file)}: [`,

@@ -34,17 +34,17 @@ fail() { printf 'install: %s\\n' "$*" >&2; exit 1; }
 ${put}
 
 need_tools() {
-  for tool in iptables ip6tables ipset conntrack curl openssl; do
+  for tool in iptables ip6tables nft ipset conntrack curl openssl; do
     command -v "$tool" >/dev/null || missing=yes
   done
   [ -n "\${missing-}" ] || return 0
-  command -v apt-get >/dev/null || fail 'iptables, ipset, conntrack, curl and openssl must be installed'
+  command -v apt-get >/dev/null || fail 'iptables, nftables, ipset, conntrack, curl and openssl must be installed'
   export DEBIAN_FRONTEND=noninteractive
   {
     apt-get -o DPkg::Lock::Timeout=300 update &&
       apt-get -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \\
-        iptables ipset conntrack curl ca-certificates openssl
-  } >&2 || fail 'could not install iptables, ipset, conntrack, curl and openssl'
+        iptables nftables ipset conntrack curl ca-certificates openssl
+  } >&2 || fail 'could not install iptables, nftables, ipset, conntrack, curl and openssl'
 }
 
 # A switch under a running Docker would leave its rules behind in the other backend: that is for the host's owner to do.

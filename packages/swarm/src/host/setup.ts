@@ -26,7 +26,7 @@ systemctl mask nftables.service
 
 say 'installing the packet filter'
 apt update
-apt install --no-install-recommends iptables ipset conntrack curl ca-certificates openssl
+apt install --no-install-recommends iptables nftables ipset conntrack curl ca-certificates openssl
 update-alternatives --set iptables /usr/sbin/iptables-nft
 update-alternatives --set ip6tables /usr/sbin/ip6tables-nft
 

@@ -1,3 +1,2 @@
-/** The verification's report, its checks, and how a failed one becomes an error. Pure. */
-export { type CheckDescription, describeCheck } from "./checks";
+/** The verification's report, and how a failed one becomes an error. Pure. */
 export { type Check, failedChecks, parseReport, type Report, ReportError, verificationError } from "./report";

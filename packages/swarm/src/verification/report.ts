@@ -1,12 +1,14 @@
 /** The verification: what the host agent reports of itself, and how a failed one reads. */
 import * as z from "zod";
-import { describeCheck } from "./checks";
 
 const checkSchema = z.object({
   name: z.string().min(1),
   passed: z.boolean(),
   expected: z.string(),
   found: z.string(),
+  /** Of a check that failed: what it is about, and what to do. The host agent knows; an older one does not say. */
+  what: z.string().optional(),
+  fix: z.string().optional(),
 });
 
 const reportSchema = z
@@ -56,15 +58,12 @@ export function failedChecks(report: Report): readonly Check[] {
 export function verificationError(report: Report): Error | undefined {
   const failed = failedChecks(report);
   if (failed.length === 0) return undefined;
-  const lines = failed.flatMap(({ name, expected, found }) => {
-    const known = describeCheck(name);
-    return [
-      `  ${name}${known === undefined ? "" : `: ${known.what}`}`,
-      `    must be: ${expected || "nothing"}`,
-      `    is:      ${found || "nothing"}`,
-      ...(known === undefined ? [] : [`    to fix:  ${known.fix}`]),
-    ];
-  });
+  const lines = failed.flatMap(({ name, expected, found, what, fix }) => [
+    `  ${name}${what ? `: ${what}` : ""}`,
+    `    must be: ${expected || "nothing"}`,
+    `    is:      ${found || "nothing"}`,
+    ...(fix ? [`    to fix:  ${fix}`] : []),
+  ]);
   return new Error(
     [`Verification of ${report.node} failed: ${failed.length} of ${report.checks.length} checks`, ...lines].join("\n"),
   );

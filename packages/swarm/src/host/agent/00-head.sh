@@ -34,8 +34,10 @@ die() {
 }
 
 make_workspace() {
-  mkdir -p "$ETC" "$VAR" "$RUN"
-  chmod 700 "$ETC" "$VAR" "$RUN"
+  if ! { [ -d "$ETC" ] && [ -d "$VAR" ] && [ -d "$RUN" ]; }; then
+    mkdir -p "$ETC" "$VAR" "$RUN"
+    chmod 700 "$ETC" "$VAR" "$RUN"
+  fi
   WORK=$(mktemp -d "$RUN/work.XXXXXX")
   trap 'rm -rf "$WORK"' EXIT
   trap 'exit 130' INT
@@ -56,7 +58,7 @@ tool() {
   esac
 }
 
-digest_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+digest_of() { sha256sum "$1" | { read -r sum _ && echo "$sum"; }; }
 
 # Systemd is not there in tests; each use is one function that a test can do without.
 has_systemd() { [ -d "$ROOT/run/systemd/system" ] && command -v systemctl >/dev/null; }

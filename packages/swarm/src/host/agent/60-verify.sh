@@ -1,34 +1,65 @@
 # shellcheck shell=sh
 # Verification: named checks, each with what must be and what is. Exit status, report and what a person reads are one thing.
+# Facts are gathered first, by few programs, and judged afterwards: programs that start are what costs on a small machine.
 
-# check NAME EXPECTED FOUND: passes when both are the same text.
-check() {
-  result=false
-  [ "$2" != "$3" ] || result=true
-  printf '%s\t%s\t%s\t%s\n' "$1" "$result" "$(flat "$2")" "$(flat "$3")" >>"$WORK/checks"
+# gather_facts: everything that the checks look at, as files in $WORK.
+gather_facts() {
+  forget_live
+  snapshot 4
+  snapshot 6
+  snapshot_sets
+  for fact in nft units listeners info networks cmdline environ; do : >"$WORK/$fact"; done
+  nft -s -n list ruleset >"$WORK/nft" 2>/dev/null || :
+  ss -Hltunp >"$WORK/listeners" 2>/dev/null || :
+  pid=0
+  has_systemd || return 0
+  # shellcheck disable=SC2086
+  systemctl show --property="$UNIT_PROPERTIES" $UNITS >"$WORK/units" 2>/dev/null || :
+  unit=
+  while IFS='=' read -r key value; do
+    case $key in
+      '') unit= ;;
+      Id) unit=$value ;;
+      # Properties come in an order of systemd's own; Docker alone has a main process here that matters.
+      MainPID) [ "$value" = 0 ] || [ ! -r "$ROOT/proc/$value/cmdline" ] || pid=$value ;;
+    esac
+  done <"$WORK/units"
+  [ "$pid" -gt 0 ] || return 0
+  tr '\0' '\n' <"$ROOT/proc/$pid/cmdline" >"$WORK/cmdline" 2>/dev/null || :
+  tr '\0' '\n' <"$ROOT/proc/$pid/environ" >"$WORK/environ" 2>/dev/null || :
+  curl -sS --max-time 20 --unix-socket "$ROOT/var/run/docker.sock" \
+    -o "$WORK/info" http://localhost/info -o "$WORK/networks" http://localhost/networks 2>/dev/null || :
 }
-# One line of printable text, bounded: it goes into a table and into JSON.
-flat() { printf '%s' "$1" | tr '\n\t' '; ' | tr -cd '\40-\176' | cut -c 1-600; }
+# Others that load or flush rules; units without a type are services.
+STRANGERS='nftables ufw firewalld netfilter-persistent ferm shorewall shorewall6'
+UNITS="docker docker.socket $UNIT hcloud-iptables-check hcloud-iptables-check.timer $STRANGERS"
+UNIT_PROPERTIES=Id,LoadState,UnitFileState,ActiveState,MainPID,Requires,Before,After,Environment,ExecStart,ExecStartPost,DropInPaths,NeedDaemonReload,Listen
 
-# flavour FAMILY: of the program that dockerd runs, the first one in its own PATH.
-flavour() {
-  (
-    pid=$(unit_property docker.service MainPID)
-    if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
-      dockerd_path=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^PATH=//p')
-      PATH=${dockerd_path:-$PATH}
-    fi
-    "$(tool "$1" '')" -V 2>/dev/null | sed -n 's/.*(\(.*\))$/\1/p'
-  )
-}
+# One fact a line, for `check` lines of the shell's own: NAME, what must be, what is.
+check() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$WORK/facts"; }
 
+# The programs that dockerd runs, the first ones in its own PATH.
 check_backend() {
+  dockerd_path=
+  while IFS= read -r line; do
+    case $line in PATH=*) dockerd_path=${line#PATH=} ;; esac
+  done <"$WORK/environ"
   for family in 4 6; do
-    check "iptables-nft-v$family" nf_tables "$(flavour "$family")"
+    flavour=$(PATH=${dockerd_path:-$PATH} "$(tool "$family" '')" -V 2>/dev/null || :)
+    case $flavour in *'('*')'*) flavour=${flavour##*\(} ;; esac
+    check "iptables-nft-v$family" nf_tables "${flavour%)}"
     names=$ROOT/proc/net/ip_tables_names
     [ "$family" = 4 ] || names=$ROOT/proc/net/ip6_tables_names
-    check "no-legacy-rules-v$family" '' "$(cat "$names" 2>/dev/null || :)"
+    legacy=
+    if [ -r "$names" ]; then while read -r line; do legacy="$legacy$line "; done <"$names"; fi
+    check "no-legacy-rules-v$family" '' "${legacy% }"
   done
+  [ "$pid" -gt 0 ] || return 0
+  # It must see the chain that our own iptables sees, and keep its rules there.
+  PATH=${dockerd_path:-$PATH} iptables -t nat -S DOCKER >"$WORK/dockers-view" 2>/dev/null || :
+  own=no
+  if grep -q '^:DOCKER ' "$WORK/live.4" && [ -s "$WORK/dockers-view" ]; then own=yes; fi
+  check docker-chains-in-force yes "$own"
 }
 
 check_payload() {
@@ -36,163 +67,120 @@ check_payload() {
     check payload-present present missing
     return 0
   fi
-  if ! (split_bundle "$ETC/payload" "$WORK/stored"); then
+  if ! (split_bundle "$ETC/payload" "$WORK/stored" 2>/dev/null); then
     check payload-present present malformed
     return 0
   fi
   check payload-present present present
-  {
-    compare_rules "$WORK/stored" 4
-    compare_rules "$WORK/stored" 6
-    compare_sets "$WORK/stored"
-  } | awk -F '\t' -v OFS='\t' '{ gsub(/[^ -~]/, " ", $2); gsub(/[^ -~]/, " ", $3)
-      print $1, ($2 == $3 ? "true" : "false"), substr($2, 1, 600), substr($3, 1, 600) }' >>"$WORK/checks"
+  if reference "$WORK/stored"; then
+    compare "$REFERENCE" >"$WORK/compared"
+    # Kept from before iptables was upgraded, perhaps.
+    if [ "${look-1}" -eq 1 ] && [ -n "$(unequal <"$WORK/compared")" ] && rebuild_reference "$WORK/stored"; then
+      compare "$REFERENCE" >"$WORK/compared"
+    fi
+    check payload-loadable yes yes
+  else
+    check payload-loadable yes "no: $(head -n 3 "$WORK/scratch/log" | tr '\n\t' '; ')"
+    compare "$WORK/stored" >"$WORK/compared"
+  fi
+  cat "$WORK/compared" >>"$WORK/facts"
+  check_again
 }
 
-check_peers_in_force() {
-  stored_peers | sort >"$WORK/must"
-  { set_elements hc-peers4; set_elements hc-peers6; } | sort >"$WORK/is"
-  check peers "$(tr '\n' ' ' <"$WORK/must")" "$(tr '\n' ' ' <"$WORK/is")"
-}
-
-# One question to systemd for all units and properties; unit_property UNIT PROPERTY reads the answer.
-ask_systemd() {
-  : >"$WORK/units"
-  has_systemd || return 0
-  systemctl show --property=Id,LoadState,UnitFileState,ActiveState,MainPID,Requires,After,Environment,ExecStart \
-    "$UNIT" hcloud-iptables-check.timer docker.service \
-    nftables.service ufw.service firewalld.service netfilter-persistent.service >"$WORK/units" 2>/dev/null || :
-}
-unit_property() {
-  awk -v unit="Id=$1" -v wanted="$2=" '
-    function tell(   i) {
-      if (here) for (i = 1; i <= n; i++) if (index(line[i], wanted) == 1) print substr(line[i], length(wanted) + 1)
-    }
-    $0 == "" { tell(); here = n = 0; next }
-    { line[++n] = $0; if ($0 == unit) here = 1 }
-    END { tell() }' "$WORK/units"
-}
-
-check_units() {
-  has_systemd || return 0
-  check unit-enabled enabled "$(unit_property "$UNIT" UnitFileState)"
-  check unit-active active "$(unit_property "$UNIT" ActiveState)"
-  check timer-active active "$(unit_property hcloud-iptables-check.timer ActiveState)"
-  for other in nftables ufw firewalld netfilter-persistent; do
-    state=$(unit_property "$other.service" LoadState)
-    # Absent is as good as masked, but for nftables: its stop flushes everything, and iptables brings it back one day.
-    case $other:$state in
-      nftables:*) check "no-$other" masked "$state" ;;
-      *:masked | *:not-found) check "no-$other" 'masked or absent' 'masked or absent' ;;
-      *) check "no-$other" 'masked or absent' "$state" ;;
-    esac
+# What `apply` would do now but for putting the same rules again: chains of ours that are left over, jumps that are not ours.
+check_again() {
+  for family in 4 6; do
+    again=$(family_text "$family" "$WORK/stored" | grep -m 1 -E '^-([DIFXN]) ' || :)
+    check "apply-again-changes-nothing-v$family" nothing "${again:-nothing}"
   done
 }
 
-# yes_if_listed WORD LIST
-yes_if_listed() { case " $2 " in *" $1 "*) echo yes ;; *) echo no ;; esac; }
-
-check_docker() {
-  has_systemd || return 0
-  [ "$(unit_property docker.service LoadState)" = loaded ] || return 0
-  check docker-requires-firewall yes "$(yes_if_listed "$UNIT" "$(unit_property docker.service Requires)")"
-  check docker-after-firewall yes "$(yes_if_listed "$UNIT" "$(unit_property docker.service After)")"
-  check docker-iptables-on '' "$(dangerous_docker_options)"
-  check docker-no-tcp-socket '' "$(listeners 2375; listeners 2376)"
-}
-
-# What of Docker's configuration would take it out of the firewall's reach.
-dangerous_docker_options() {
-  {
-    if [ -e "$ROOT/etc/docker/daemon.json" ]; then cat "$ROOT/etc/docker/daemon.json"; fi
-    unit_property docker.service ExecStart
-    unit_property docker.service Environment
-  } | tr -d ' \t"' | grep -Eo \
-    '(--)?(iptables|ip6tables)[=:]false|firewall-backend[=:]nftables|allow-direct-routing[=:]?(true)?|nat-unprotected|DOCKER_INSECURE_NO_IPTABLES_RAW=[^ ;]+' || :
-}
-
-# listeners PORT: who listens there on TCP.
-listeners() { ss -Hltn "sport = :$1" 2>/dev/null || :; }
-
-# Addresses that swarm shows itself with must be private: everything else is dialed by strangers.
-check_swarm() {
-  command -v docker >/dev/null && has_systemd || return 0
-  swarm=$(docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.NodeAddr}}' 2>/dev/null) || return 0
-  [ "${swarm%% *}" = active ] || return 0
-  address=${swarm#* }
-  case $address in
-    10.* | 192.168.* | 172.1[6-9].* | 172.2[0-9].* | 172.3[01].* | fd*) check swarm-address-private private private ;;
-    *) check swarm-address-private private "$address" ;;
-  esac
-}
-
 run_checks() {
-  : >"$WORK/checks"
-  forget_live
-  ask_systemd
+  : >"$WORK/facts"
+  gather_facts
   check_backend
   check_payload
-  check_peers_in_force
-  check_units
-  check_docker
-  check_swarm
+  judge_nft >>"$WORK/facts"
+  if has_systemd; then judge_units >>"$WORK/facts"; fi
+  if [ "$pid" -gt 0 ]; then judge_docker >>"$WORK/facts"; fi
+  report
 }
 
-# print_json: the report on one line. Nothing in it needs escaping but quotes and backslashes: flat() took the rest out.
-print_json() {
+# report: writes `text` and `json` from the facts, and sets $failed to the names of the checks that failed.
+report() {
   digest=none
   [ ! -e "$ETC/payload" ] || digest=$(digest_of "$ETC/payload")
-  passed=true
-  ! grep -q "$(printf '\t')false$(printf '\t')" "$WORK/checks" || passed=false
-  printf '{"version":1,"node":"%s","digest":"%s","time":"%s","passed":%s,"checks":[' \
-    "$(flat "$(uname -n)")" "$digest" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$passed"
-  sed 's/\\/\\\\/g; s/"/\\"/g' "$WORK/checks" | awk -F '\t' '
-    { printf "%s{\"name\":\"%s\",\"passed\":%s,\"expected\":\"%s\",\"found\":\"%s\"}", (NR > 1 ? "," : ""), $1, $2, $3, $4 }'
-  printf ']}\n'
-}
-
-print_text() {
-  awk -F '\t' '
-    $2 == "true" { passed++; next }
-    { failed++; printf "FAILED %s\n  must be: %s\n  is:      %s\n", $1, $3, $4 }
+  explanations >"$WORK/explanations"
+  read -r host <"/proc/sys/kernel/hostname" || host=unknown
+  failed=$(awk -F '\t' -v digest="$digest" -v host="$host" -v time="$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+    -v text="$WORK/text" -v json="$WORK/json" '
+    # Printable, and bounded.
+    function plain(value) { gsub(/[^ -~]/, " ", value); return substr(value, 1, 600) }
+    function quoted(value) { gsub(/\\/, "\\\\", value); gsub(/"/, "\\\"", value); return "\"" value "\"" }
+    function or_nothing(value) { return value == "" ? "nothing" : value }
+    src == "explanations" { pattern[++patterns] = $1; what[$1] = $2; fix[$1] = $3; next }
+    # The longest name, or beginning of one, that fits.
+    function explained(name,   i, best, stem) {
+      for (i = 1; i <= patterns; i++) {
+        stem = pattern[i]
+        if (stem ~ /\*$/ ? index(name, substr(stem, 1, length(stem) - 1)) != 1 : stem != name) continue
+        if (length(stem) > length(best)) best = stem
+      }
+      return best
+    }
+    {
+      passed = $2 "" == $3 ""
+      checks++
+      list = list (checks > 1 ? "," : "") "{\"name\":" quoted($1) ",\"passed\":" (passed ? "true" : "false") \
+        ",\"expected\":" quoted(plain($2)) ",\"found\":" quoted(plain($3))
+      if (!passed) {
+        print $1
+        failures++
+        known = explained($1)
+        told = told sprintf("FAILED %s: %s\n  must be: %s\n  is:      %s\n  to fix:  %s\n", \
+          $1, what[known], or_nothing(plain($2)), or_nothing(plain($3)), fix[known])
+        list = list ",\"what\":" quoted(what[known]) ",\"fix\":" quoted(fix[known])
+      }
+      list = list "}"
+    }
     END {
-      printf "%d checks passed, %d failed\n", passed, failed
-      if (failed) print "To put the rules back: systemctl reload hcloud-iptables"
-    }' "$WORK/checks"
+      printf "%s%d checks passed, %d failed\n", told, checks - failures, failures >text
+      printf "{\"version\":1,\"node\":%s,\"digest\":%s,\"time\":%s,\"passed\":%s,\"checks\":[%s]}\n", \
+        quoted(plain(host)), quoted(digest), quoted(time), (failures ? "false" : "true"), list >json
+    }' src=explanations "$WORK/explanations" src=facts "$WORK/facts")
 }
-
-failed_checks() { awk -F '\t' '$2 == "false" { print $1 }' "$WORK/checks"; }
 
 # How often to look, and how many seconds apart. Docker takes its jump out of FORWARD and puts it back each time it makes a
 # network, as on joining a swarm (the belt in mangle holds meanwhile): what is wrong for a moment is no drift. Drift stays.
-# HC_PAUSE is for tests.
-LOOKS=4
+# HC_LOOKS and HC_PAUSE are for tests.
+LOOKS=${HC_LOOKS-4}
 PAUSE=${HC_PAUSE-2}
 
 verify() {
   case ${1-} in '' | --json) ;; *) die 2 "verify does not know $1" ;; esac
   look=1
   run_checks
-  while [ -n "$(failed_checks)" ] && [ "$look" -lt "$LOOKS" ]; do
-    say "look $look of $LOOKS: failed: $(failed_checks | tr '\n' ' ')"
+  while [ -n "$failed" ] && [ "$look" -lt "$LOOKS" ]; do
+    say "look $look of $LOOKS: failed: $(printf '%s' "$failed" | tr '\n' ' ')"
     sleep "$PAUSE"
     look=$((look + 1))
     run_checks
   done
   if [ "${1-}" = --json ]; then
-    print_json
+    cat "$WORK/json"
     # The report is for programs; whoever reads the error learns of the same look what failed.
-    [ -z "$(failed_checks)" ] || print_text >&2
+    [ -z "$failed" ] || cat "$WORK/text" >&2
   else
-    print_text
+    cat "$WORK/text"
   fi
-  [ -z "$(failed_checks)" ]
+  [ -z "$failed" ]
 }
 
 # The timer's and Docker's look: says what drifted and repairs what is ours to repair.
 check_and_repair() {
   [ -e "$ETC/payload" ] || die 4 'there is no payload to check against'
   split_bundle "$ETC/payload" "$WORK/check"
+  wake_tables
   drift=$(differences "$WORK/check")
   [ -n "$drift" ] || return 0
   printf '%s\n' "$drift" | while read -r line; do say "drifted: $line"; done
@@ -204,4 +192,16 @@ check_and_repair() {
   drift=$(differences "$WORK/check")
   [ -z "$drift" ] || die 4 "still different after the repair: $drift"
   say repaired
+}
+
+# A table that sleeps (nft's `flags dormant`) has all its rules, prints them all, and filters nothing.
+wake_tables() {
+  command -v nft >/dev/null || return 0
+  nft -s -n list ruleset 2>/dev/null | awk '
+    /^table ip6? (raw|mangle|filter) / { table = $2 " " $3 }
+    /^\tflags .*dormant/ { print table }' |
+    while read -r table; do
+      say "drifted: the table $table was switched off"
+      nft "add table $table" || say "the table $table could not be switched on again"
+    done
 }

@@ -1,0 +1,80 @@
+# shellcheck shell=sh
+# What iptables does not show: whether its chains are entered at all, and what else sits in the kernel's packet filter.
+
+# judge_nft: check lines. Needs $WORK/nft, and $REFERENCE where there is a payload that can be loaded.
+judge_nft() {
+  if ! command -v nft >/dev/null; then
+    printf 'nft-present\tpresent\tmissing\n'
+    return 0
+  fi
+  printf 'nft-present\tpresent\tpresent\n'
+  if [ -e "$REFERENCE/nft" ]; then must=$REFERENCE/nft; else must=/dev/null; fi
+  awk '
+    function family_of(name) { return name == "ip" ? 4 : 6 }
+    function ours(name) { return name ~ /^ip6? (raw|mangle|filter)$/ }
+    function of_iptables(name) { return name ~ /^ip6? (raw|mangle|filter|nat|security)$/ }
+    function builtin(name) { return name ~ /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/ }
+    # Verdicts of another table cannot let in what ours drops. What is done to a packet, or to its connection, before ours see
+    # it can, and so can a way around them.
+    function harmless(line) {
+      if (line ~ /(^| )(dnat|redirect|tproxy|notrack|queue|synproxy|fwd|dup|offload)( |$)/) return 0
+      if (line ~ /(^| )(set|flow add) /) return 0
+      return line !~ /xt (target|match)/
+    }
+    /^table / { table = $2 " " $3; if (src == "is" && !of_iptables(table)) strangers[table] = 1; next }
+    /^}/ { table = chain = ""; next }
+    /^\tflags / { if ($0 ~ /dormant/) dormant[src, table] = 1; next }
+    /^\tflowtable / { if (src == "is") odd[++odds] = "table " table ": " $1 " " $2; next }
+    /^\tchain / { chain = $2; next }
+    /^\t}/ { chain = ""; next }
+    chain == "" { next }
+    {
+      key = table " " chain
+      line = substr($0, 3)
+      if (line ~ /^type /) {
+        header[src, key] = line
+        if (src == "must" && ours(table)) { bases[++base_count] = key; base_table[base_count] = table }
+        next
+      }
+      if (chain ~ /^HC-/ && ours(table)) {
+        if (src == "must" && !(key in seen)) { seen[key] = 1; chains[++chain_count] = key; chain_table[chain_count] = table }
+        rules[src, key, ++n[src, key]] = line
+      } else if (src == "is" && !(of_iptables(table) && (builtin(chain) || !(("is", key) in header)))) {
+        # A chain that we know no name of, in a table of iptables, may go on anywhere.
+        if (!harmless(line) || of_iptables(table) && line ~ /(jump|goto) /) odd[++odds] = "table " table " chain " chain ": " line
+      }
+    }
+    # Docker sets the policy of FORWARD.
+    function base_text(which, key) {
+      text = ((which, key) in header) ? header[which, key] : "not entered"
+      if (key ~ / FORWARD$/) sub(/ policy [a-z]+;/, "", text)
+      return text
+    }
+    END {
+      for (family = 4; family <= 6; family += 2) {
+        expected = found = ""
+        for (i = 1; i <= base_count; i++) {
+          split(bases[i], part, " ")
+          if (family_of(part[1]) != family) continue
+          expected = expected part[2] " " part[3] ": " base_text("must", bases[i]) " "
+          found = found part[2] " " part[3] ": " base_text("is", bases[i])
+          found = found ((("is", base_table[i]) in dormant) ? " DORMANT " : " ")
+        }
+        if (base_count) printf "base-chains-v%d\t%s\t%s\n", family, expected, found
+        expected = found = "as in the payload"
+        for (i = 1; i <= chain_count; i++) {
+          split(chains[i], part, " ")
+          if (family_of(part[1]) != family) continue
+          key = chains[i]
+          for (k = 1; k <= n["must", key] || k <= n["is", key]; k++)
+            if (rules["must", key, k] != rules["is", key, k] && found == expected) {
+              expected = part[2] " " part[3] " rule " k ": " rules["must", key, k]
+              found = part[2] " " part[3] " rule " k ": " rules["is", key, k]
+            }
+        }
+        if (chain_count) printf "kernel-rules-v%d\t%s\t%s\n", family, expected, found
+      }
+      for (i = 1; i <= odds; i++) all = all (i > 1 ? "; " : "") odd[i]
+      printf "no-foreign-nft-rules\t\t%s\n", all
+    }' src=must "$must" src=is "$WORK/nft"
+}
