@@ -1395,6 +1395,8 @@ export const unitFiles = {
     "# The containers' control group: rules that name it cannot be loaded before it is there, nor hold after it is made anew.",
     "Wants=network-pre.target docker.slice",
     "After=local-fs.target systemd-modules-load.service docker.slice",
+    "# Whoever flushes or loads rules at boot, enabled again by somebody, does so before ours are loaded and not after.",
+    "After=nftables.service netfilter-persistent.service ufw.service",
     "Before=network-pre.target docker.service docker.socket shutdown.target",
     "Conflicts=shutdown.target",
     "",
