@@ -1,7 +1,7 @@
 /** Ports that containers publish and that hosts listen on, dialed over IPv4 by strangers on both sides. */
 import type { ClusterNode, Probe } from "../../../harness/src/index.js";
 import type { PacketAttack, Seen } from "../types.js";
-import { outside, type Question, stranger, type World } from "../world.js";
+import { outside, outsideAddress, type Question, stranger, type World } from "../world.js";
 
 type Kind = Pick<Probe, "port"> & { protocol: "tcp" | "udp" | "sctp"; must?: Seen["must"]; kind?: Probe["kind"] };
 
@@ -97,9 +97,28 @@ export const publishedAttacks: readonly PacketAttack[] = [
     name: "2377-7946-public",
     what: "swarm's management and gossip; a handshake with a daemon of the host is its answer; UDP is judged by the daemon's log",
     run: async (world) => {
-      const tcp = await Promise.all(
-        [2377, 7946].map((port) => fromBothSides(world, world.manager, { port, protocol: "tcp", kind: "connect" })),
-      );
+      const node = world.manager;
+      const dial = (label: string, address: string, closedAnyway?: string) =>
+        [2377, 7946].map(
+          (port): Question => ({
+            label: `${label} to ${port}/tcp`,
+            must: "closed",
+            network: "tcp4",
+            address,
+            port,
+            kind: "connect",
+            closedAnyway,
+          }),
+        );
+      const bound = "the daemon listens at the private address alone";
+      const tcp = [
+        ...(await world.ask(outside, dial("outside", node.publicIpv4, bound))),
+        ...(await world.ask(stranger, dial("private network", node.privateIp))),
+        // What the public side can still do: packets for the private address, on the public wire.
+        ...(await world.withRoute(node, "public", node.privateIp, () =>
+          world.ask({ kind: "wire", node, side: "public" }, dial("public wire, private address,", node.privateIp)),
+        )),
+      ];
       const peer = await world.ask(
         { kind: "host", node: world.worker },
         [2377, 7946].map((port) => ({
@@ -111,7 +130,7 @@ export const publishedAttacks: readonly PacketAttack[] = [
           kind: "connect",
         })),
       );
-      return [...tcp.flat(), ...peer, ...(await gossip(world))];
+      return [...tcp, ...peer, ...(await gossip(world))];
     },
   },
   {
@@ -150,7 +169,7 @@ async function gossip(world: World): Promise<Seen[]> {
   const { publicIpv4, privateIp } = world.manager;
   const seen: Seen[] = [];
   for (const [label, from, address, sender] of [
-    ["outside", outside, publicIpv4, "192.0.2.10"],
+    ["outside", outside, publicIpv4, outsideAddress],
     ["private network", stranger, privateIp, world.attacked.stranger.privateIp],
   ] as const) {
     const since = (await world.ssh(world.manager, "date +%s")).trim();
@@ -160,7 +179,14 @@ async function gossip(world: World): Promise<Seen[]> {
       `sleep 2; journalctl -u docker --since @${since} --no-pager -o cat | grep -c 'from=${sender}' || :`,
     );
     const open = Number(logged) > 0;
-    seen.push({ label: `${label} to 7946/udp`, must: "closed", open, detail: `${logged.trim()} lines of the daemon` });
+    const closedAnyway = from === outside ? "the daemon listens at the private address alone" : undefined;
+    seen.push({
+      label: `${label} to 7946/udp`,
+      must: "closed",
+      closedAnyway,
+      open,
+      detail: `${logged.trim()} lines of the daemon`,
+    });
   }
   return seen;
 }
