@@ -1,0 +1,153 @@
+/** What iptables does not show, or shows as if nothing had happened: changes of the kernel's tables by nft, and foreign tables. */
+import type { Mutation } from "./ruleMutations";
+
+const tables = ["raw", "mangle", "filter"] as const;
+const families = [
+  { nft: "ip", version: 4, any: "ip daddr 0.0.0.0/0" },
+  { nft: "ip6", version: 6, any: "ip6 daddr ::/0" },
+] as const;
+/** Mends whatever the agent can mend by itself. AGENT is the agent's path. */
+const repair = '"$AGENT" check';
+
+const foreignTables = [
+  ["translates a closed port", "type nat hook prerouting priority -150;", "tcp dport 8080 redirect to :22"],
+  ["rewrites the port", "type filter hook prerouting priority -350;", "tcp dport 8080 tcp dport set 22"],
+  ["takes packets from conntrack", "type filter hook prerouting priority -350;", "tcp dport 8080 notrack"],
+  ["marks packets", "type filter hook prerouting priority -250;", "meta mark set 0x1"],
+] as const;
+
+/** Needs nft on the host, and the payload of the agent in force. */
+export const kernelMutations: readonly Mutation[] = [
+  ...families.flatMap(({ nft, version }) =>
+    tables.map(
+      (table): Mutation => ({
+        name: `switch off: table ${nft} ${table}`,
+        kind: "switch off",
+        apply: `nft 'add table ${nft} ${table} { flags dormant; }'`,
+        undo: repair,
+        caughtBy: [`base-chains-v${version}`],
+      }),
+    ),
+  ),
+  ...families.map(
+    ({ nft, version }): Mutation => ({
+      name: `unhook: ${nft} mangle FORWARD is no base chain any more`,
+      kind: "unhook",
+      apply: `nft 'flush chain ${nft} mangle FORWARD; delete chain ${nft} mangle FORWARD; add chain ${nft} mangle FORWARD; add rule ${nft} mangle FORWARD counter jump HC-BELT'`,
+      undo: `nft 'flush chain ${nft} mangle FORWARD; delete chain ${nft} mangle FORWARD' && ${repair}`,
+      caughtBy: [`base-chains-v${version}`],
+    }),
+  ),
+  ...families.map(
+    ({ nft, version }): Mutation => ({
+      name: `unhook: ${nft} raw PREROUTING comes last`,
+      kind: "unhook",
+      apply: `nft 'flush chain ${nft} raw PREROUTING; delete chain ${nft} raw PREROUTING; add chain ${nft} raw PREROUTING { type filter hook prerouting priority 300; }; add rule ${nft} raw PREROUTING counter jump HC-RAW'`,
+      undo: `nft 'flush chain ${nft} raw PREROUTING; delete chain ${nft} raw PREROUTING' && ${repair}`,
+      caughtBy: [`base-chains-v${version}`],
+    }),
+  ),
+  ...families.map(
+    ({ nft, version }): Mutation => ({
+      name: `policy: ${nft} filter INPUT drops what passes`,
+      kind: "policy",
+      apply: `nft 'add chain ${nft} filter INPUT { policy drop; }'`,
+      undo: `nft 'add chain ${nft} filter INPUT { policy accept; }'`,
+      caughtBy: [`base-chains-v${version}`],
+    }),
+  ),
+  ...families.flatMap(({ nft, version }): Mutation[] => [
+    {
+      name: `native rule: accept in front of the jump in ${nft} filter INPUT`,
+      kind: "native rule",
+      apply: `nft insert rule ${nft} filter INPUT tcp dport 8080 accept`,
+      undo: removeFirst(nft, "INPUT"),
+      caughtBy: [`jump-filter-input-hc-in-v${version}`],
+    },
+    {
+      name: `native rule: log in front of the jump in ${nft} filter DOCKER-USER`,
+      kind: "native rule",
+      apply: `nft insert rule ${nft} filter DOCKER-USER ct state new log accept`,
+      undo: removeFirst(nft, "DOCKER-USER"),
+      caughtBy: [`jump-filter-docker-user-hc-fwd-v${version}`],
+    },
+    {
+      name: `native rule: accept as first rule of ${nft} filter HC-IN`,
+      kind: "native rule",
+      apply: `nft insert rule ${nft} filter HC-IN tcp dport 8080 accept`,
+      undo: `${removeFirst(nft, "HC-IN")} && ${repair}`,
+      caughtBy: [`kernel-rules-v${version}`],
+    },
+    {
+      name: `native rule: one that iptables cannot read in ${nft} mangle HC-BELT`,
+      kind: "native rule",
+      apply: `nft 'insert rule ${nft} mangle HC-BELT ct state new meta skuid 0 accept'`,
+      undo: removeFirst(nft, "HC-BELT", "mangle"),
+      caughtBy: [`kernel-rules-v${version}`],
+    },
+    {
+      name: `left over: a chain of ours with a jump to it in ${nft} filter`,
+      kind: "left over",
+      apply: `${version === 4 ? "iptables" : "ip6tables"} -N HC-OLD && ${version === 4 ? "iptables" : "ip6tables"} -A OUTPUT -j HC-OLD`,
+      undo: `${version === 4 ? "iptables" : "ip6tables"} -D OUTPUT -j HC-OLD && ${version === 4 ? "iptables" : "ip6tables"} -X HC-OLD`,
+      caughtBy: [`apply-again-changes-nothing-v${version}`],
+    },
+  ]),
+  {
+    name: "flush: nft flush ruleset",
+    kind: "flush",
+    // What Docker had goes too, and comes back with its next start; on a host that runs it, this one is left to the attacks.
+    apply: "nft flush ruleset",
+    undo: repair,
+    caughtBy: ["base-chains-v4", "base-chains-v6", "jump-filter-input-hc-in-v4", "jump-filter-input-hc-in-v6"],
+  },
+  ...foreignTables.map(
+    ([what, header, rule]): Mutation => ({
+      name: `foreign table: ${what}`,
+      kind: "foreign table",
+      apply: `nft 'add table inet strange; add chain inet strange c { ${header} }; add rule inet strange c ${rule}'`,
+      undo: "nft delete table inet strange",
+      caughtBy: ["no-foreign-nft-rules"],
+    }),
+  ),
+  {
+    name: "foreign table: a chain of its own inside ip filter that goes on elsewhere",
+    kind: "foreign table",
+    apply:
+      "nft 'add chain ip filter elsewhere; add rule ip filter elsewhere accept; add chain ip filter early { type filter hook input priority -50; }; add rule ip filter early jump elsewhere'",
+    undo: "nft 'flush chain ip filter early; delete chain ip filter early; flush chain ip filter elsewhere; delete chain ip filter elsewhere'",
+    caughtBy: ["no-foreign-nft-rules"],
+  },
+];
+
+/** What must not alarm: tables of others that only take away. */
+export const harmlessChanges: readonly Pick<Mutation, "name" | "apply" | "undo">[] = [
+  {
+    name: "a table of fail2ban's kind",
+    apply:
+      "nft 'add table inet f2b; add set inet f2b banned { type ipv4_addr; }; add chain inet f2b c { type filter hook input priority -1; }; add rule inet f2b c ip saddr @banned tcp dport 22 counter reject'",
+    undo: "nft delete table inet f2b",
+  },
+  {
+    name: "a jump of fail2ban's behind ours",
+    apply: "iptables -N f2b-sshd && iptables -A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd",
+    undo: "iptables -D INPUT -p tcp -m multiport --dports 22 -j f2b-sshd && iptables -X f2b-sshd",
+  },
+  {
+    name: "Docker's own drop of clear-text VXLAN above our jump",
+    apply:
+      "iptables -I INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m u32 --u32 '0xc&0xff=0x1' -j DROP",
+    undo: "iptables -D INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m u32 --u32 '0xc&0xff=0x1' -j DROP",
+  },
+  {
+    name: "Docker's RETURN behind ours in DOCKER-USER",
+    apply: "iptables -A DOCKER-USER -j RETURN",
+    undo: "iptables -D DOCKER-USER -j RETURN",
+  },
+];
+
+/** Deletes the first rule of a chain by its handle. */
+function removeFirst(family: string, chain: string, table = "filter"): string {
+  const handle = `nft -a list chain ${family} ${table} ${chain} | sed -n '/chain ${chain} /,$ s/.*# handle \\([0-9]*\\)$/\\1/p' | sed -n 2p`;
+  return `nft delete rule ${family} ${table} ${chain} handle "$(${handle})"`;
+}
