@@ -177,7 +177,11 @@ describe("a server made by hand", () => {
 /** What the component may touch: rules, sets, units and files. */
 async function stateOf(host: Host): Promise<string> {
   return await host.ssh(`
-    for tool in iptables ip6tables; do echo "== $tool"; $tool-save | sed -E 's/\\[[0-9]+:[0-9]+\\]//; /^#/d'; done
+    for tool in iptables ip6tables; do
+      echo "== $tool"
+      # Built-in chains that are there but empty are no difference to a packet.
+      $tool-save | awk '/^\\*/ { table = $0; next } /^(#|COMMIT|:[A-Z]+ ACCEPT)/ { next } { sub(/ \\[[0-9]+:[0-9]+\\]/, ""); print table, $0 }'
+    done
     echo '== sets'; if command -v ipset >/dev/null; then ipset list -n; fi
     echo '== units'; systemctl list-unit-files --no-legend 'hcloud-*' 'nftables*' docker.service docker.socket
     systemctl show docker.service --property=Requires,After | tr ' =' '\\n\\n' | sort -u

@@ -281,9 +281,14 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
       "-j",
       "DROP",
     ]);
+    // Docker looks after IPv4 here, and not after IPv6.
+    inside("iptables-nft", ["-N", "DOCKER"]);
     agent(["apply"], payloadOf([80]));
+    expect(rules().match(/-N DOCKER-USER/g)).toHaveLength(2);
     expect(agent(["remove"]).status).toBe(0);
     expect(rules()).not.toContain("HC-");
+    expect(chain()).toContain("-A FORWARD -j DOCKER-USER");
+    expect(inside("ip6tables-nft", ["-S"]).stdout).not.toContain("DOCKER-USER");
     expect(chain("INPUT")).toContain("--dport 9 -j DROP");
     expect(inside("ipset", ["list", "-n"]).stdout).toBe("");
   });

@@ -32,7 +32,7 @@ status() {
   esac
 }
 
-# Everything of ours leaves; DOCKER-USER stays, for it is Docker's and may hold rules of others, and so does Docker's jump to it.
+# Everything of ours leaves; DOCKER-USER stays where it is Docker's or holds rules of others, and so does the jump to it.
 unload() {
   mkdir -p "$WORK/nothing"
   : >"$WORK/nothing/sets"
@@ -43,7 +43,24 @@ unload() {
     commit "$WORK/nothing" "$family" || die 4 "the rules for IPv$family could not be removed"
   done
   forget_live
+  for family in 4 6; do drop_docker_user "$family"; done
   drop_unused_sets "$WORK/nothing"
+}
+
+# drop_docker_user FAMILY: an empty DOCKER-USER where Docker keeps no other chain is one that we made.
+drop_docker_user() {
+  snapshot "$1"
+  awk '
+    /^\*/ { filter = $0 == "*filter" }
+    !filter { next }
+    /^:DOCKER-USER / { there = 1; next }
+    /^:DOCKER/ || /^-A DOCKER-USER / { needed = 1 }
+    /^-A [^ ]+ -j DOCKER-USER$/ { jumps = jumps "-D" substr($0, 3) "\n" }
+    END { if (there && !needed) printf "*filter\n%s-X DOCKER-USER\nCOMMIT\n", jumps }
+  ' "$WORK/live.$1" >"$WORK/drop.$1"
+  [ -s "$WORK/drop.$1" ] || return 0
+  "$(tool "$1" -restore)" -w 30 --noflush <"$WORK/drop.$1" || say "DOCKER-USER of IPv$1 stays: something else refers to it"
+  forget_live
 }
 
 remove() {
