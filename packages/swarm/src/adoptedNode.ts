@@ -37,8 +37,8 @@ export function adoptNode(owner: Owner, plan: AdoptedNodePlan): BootedNode {
   const { component, facts, adopt, privateKey, sshPort, timeouts, path } = plan;
   const adoption = adoptionOf(adopt);
   const owned = adoption.way === "id" ? undefined : adoptedServer(owner, plan, adoption);
-  const found = owned ?? lookedUp(owner, { id: adopt.id ?? "" });
-  const server = asItIs(found, plan, adoption);
+  // Also a server that Pulumi knows is looked up: an import reads back no networks.
+  const server = asItIs(lookedUp(owner, { id: owned?.id ?? adopt.id ?? "" }), plan, adoption);
   const hostKey = checkedLater(component, hostKeySchema, adopt.hostKey, `${path}.adopt.hostKey`);
   const target = {
     host: adopt.host ?? server.ipv4Address,

@@ -1,0 +1,115 @@
+/** Hetzner Cloud's API without machines, and the real engine against it: what adoption does to servers, but for what runs on them. */
+import { execFileSync } from "node:child_process";
+import { symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createApi, memoryStore } from "../../../packages/region/src/api/index";
+import { recordingBackend } from "../../../packages/region/src/api/testing/recordingBackend";
+import { bootstrapHostKey } from "../../../packages/swarm/src/remote/sshKey";
+import { openProject } from "../../engine/lib/stack.mjs";
+
+const root = join(import.meta.dirname, "../../..");
+
+/** The programs' SSH key, and a host key. */
+export const key = bootstrapHostKey("adoption", "without", "machines");
+export const hostKey = bootstrapHostKey("adoption", "of a", "host").publicKey;
+
+export interface Cloud {
+  readonly endpoint: string;
+  readonly token: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are JSON that each test knows the shape of
+  call(method: string, path: string, body?: object): Promise<any>;
+  /** Every request so far that would change something, as `POST /servers`. */
+  changes(): readonly string[];
+  close(): Promise<void>;
+}
+
+export async function openCloud(): Promise<Cloud> {
+  const token = "t".repeat(64);
+  const changed: string[] = [];
+  const api = createApi({
+    backend: recordingBackend(),
+    store: memoryStore(),
+    token,
+    onExchange: ({ method, path }) => {
+      if (method !== "GET") changed.push(`${method} ${path.replace(/^\/v1/, "")}`);
+    },
+  });
+  const endpoint = `${await api.app.listen({ port: 0, host: "127.0.0.1" })}/v1`;
+  return {
+    endpoint,
+    token,
+    async call(method, path, body) {
+      const answer = await fetch(`${endpoint}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+      await api.idle();
+      return text === "" ? undefined : JSON.parse(text);
+    },
+    changes: () => changed,
+    close: () => api.app.close(),
+  };
+}
+
+/** The directory of the engine, with Terraform's provider where that is asked for. */
+export function engine(...flags: string[]): string {
+  const ensure = join(root, "test/engine/ensure.mjs");
+  const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
+  return execFileSync(process.execPath, [ensure, "--print-path", ...flags], { encoding: "utf8", stdio }).trim();
+}
+
+export interface Step {
+  readonly op: string;
+  /** Type and name, as `Server prod-manager-1`. */
+  readonly resource: string;
+}
+
+export interface Project {
+  readonly dir: string;
+  run(args: readonly string[], env?: Record<string, string>): Promise<string>;
+  /** Puts another program in place. */
+  program(text: string): void;
+  /** What `up` would do, but for providers and the stack. */
+  preview(): Promise<readonly Step[]>;
+  close(): Promise<void>;
+}
+
+/** A Pulumi project of one JavaScript program that has this checkout's package. */
+export async function openPulumi(cloud: Cloud, enginePath: string): Promise<Project> {
+  const env = { HCLOUD_ENDPOINT: cloud.endpoint, HCLOUD_TOKEN: cloud.token, SSH_AUTH_SOCK: "" };
+  const project = await openProject({ enginePath, files: { "index.js": "" }, env });
+  symlinkSync(join(root, "packages/swarm"), join(project.dir, "node_modules/hcloud-swarm"));
+  writeFileSync(join(project.dir, "key"), key.privateKey);
+  return {
+    ...project,
+    program: (text) =>
+      writeFileSync(
+        join(project.dir, "index.js"),
+        `const hcloud = require("@pulumi/hcloud");\nconst { SwarmCluster } = require("hcloud-swarm");\n` +
+          `const ssh = { privateKey: require("fs").readFileSync("key", "utf8") };\nconst hostKey = ${JSON.stringify(hostKey)};\n${text}`,
+      ),
+    async preview() {
+      const output = await project.run(["preview", "--json", "--non-interactive"]);
+      const steps: { op: string; urn: string }[] = JSON.parse(output.slice(output.indexOf("{"))).steps ?? [];
+      return steps
+        .map(({ op, urn }) => ({
+          op,
+          type: urn.split("::").at(-2)?.split("$").at(-1) ?? "",
+          name: urn.split("::").at(-1),
+        }))
+        .filter(({ type }) => !type.startsWith("pulumi:"))
+        .map(({ op, type, name }) => ({ op, resource: `${type.split(":").at(-1)} ${name}` }));
+    },
+  };
+}
+
+/** The steps that touch something that is not a component or something done on a host. */
+export function onCloud(steps: readonly Step[]): readonly string[] {
+  return steps
+    .filter(({ op, resource }) => op !== "same" && !/^(SwarmCluster|Command) /.test(resource))
+    .map(({ op, resource }) => `${op} ${resource}`)
+    .sort();
+}
