@@ -8,6 +8,7 @@ import { bootCluster, type Image, images } from "./cluster.js";
 import { onlyOurs } from "./columns.js";
 import { runOnNodes } from "./runNode.js";
 import { runPackets } from "./runPackets.js";
+import { Shells } from "./shells.js";
 import { type Attack, type Cell, type Column, columns, NotApplicable } from "./types.js";
 import { type Cells, markdown, problems, type Row } from "./verdicts.js";
 
@@ -54,9 +55,10 @@ async function attackVersion(image: Image, wanted: readonly Attack[], save: (row
     save(rows());
   };
   const attacked = await bootCluster(image);
+  const shells = new Shells(attacked);
   try {
     const packets = wanted.filter((attack) => attack.group === "packets");
-    await phase(`packet attacks on ${image}`, () => runPackets(attacked, packets, record));
+    await phase(`packet attacks on ${image}`, () => runPackets(attacked, shells, packets, record));
     const others = wanted.filter((attack) => attack.group !== "packets");
     for (const attack of others)
       for (const column of columns) {
@@ -68,9 +70,10 @@ async function attackVersion(image: Image, wanted: readonly Attack[], save: (row
         }
       }
     await phase(`drift and lifecycle on ${image}`, () =>
-      runOnNodes(attacked, others, (attack, cell) => record(attack, "ours", cell)),
+      runOnNodes(attacked, shells, others, (attack, cell) => record(attack, "ours", cell)),
     );
   } finally {
+    await shells.close();
     await attacked.stop();
   }
   return rows();

@@ -1,6 +1,7 @@
 /** Runs the attacks that break a node's rules, and those on its life: on ours alone. */
 import { say } from "../../harness/src/index.js";
 import type { AttackedCluster } from "./cluster.js";
+import type { Shells } from "./shells.js";
 import { type Cell, type DriftAttack, type LifecycleAttack, NotApplicable } from "./types.js";
 import { World } from "./world.js";
 
@@ -8,10 +9,11 @@ type NodeAttack = DriftAttack | LifecycleAttack;
 
 export async function runOnNodes(
   attacked: AttackedCluster,
+  shells: Shells,
   attacks: readonly NodeAttack[],
   record: (attack: NodeAttack, cell: Cell) => void,
 ): Promise<void> {
-  const world = new World(attacked, "ours");
+  const world = new World(attacked, "ours", shells);
   // The packet attacks' last column is ours too, but two of them moved interfaces about.
   let clean = false;
   for (const attack of attacks) {
@@ -19,8 +21,7 @@ export async function runOnNodes(
     const seconds = () => (Date.now() - started) / 1000;
     try {
       if (!clean) {
-        await attacked.restore();
-        await world.whole();
+        await world.restored();
       }
       clean = false;
       const done =

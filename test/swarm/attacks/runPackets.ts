@@ -2,21 +2,26 @@
 import { say } from "../../harness/src/index.js";
 import type { AttackedCluster } from "./cluster.js";
 import { putColumn } from "./columns.js";
+import type { Shells } from "./shells.js";
 import { type Cell, type Column, columns, NotApplicable, type PacketAttack } from "./types.js";
 import { packetCell } from "./verdicts.js";
 import { World } from "./world.js";
 
 /** At once: the machines are emulated, and most of an attack is waiting for nothing to come. */
-const atOnce = 4;
+const atOnce = 8;
 
 export type Record = (attack: PacketAttack, column: Column, cell: Cell) => void;
 
-export async function runPackets(attacked: AttackedCluster, attacks: readonly PacketAttack[], record: Record) {
+export async function runPackets(
+  attacked: AttackedCluster,
+  shells: Shells,
+  attacks: readonly PacketAttack[],
+  record: Record,
+) {
   if (attacks.length === 0) return;
   for (const column of columns) {
-    const world = new World(attacked, column);
-    await attacked.restore();
-    await world.whole();
+    const world = new World(attacked, column, shells);
+    await world.restored();
     await putColumn(world);
     const queue = attacks.filter(({ disturbs }) => disturbs !== true);
     await Promise.all(
@@ -34,7 +39,9 @@ async function attempt(world: World, attack: PacketAttack): Promise<Cell> {
   const started = Date.now();
   const seconds = () => (Date.now() - started) / 1000;
   try {
-    const cell = packetCell(world.column, await attack.run(world), seconds());
+    let cell = packetCell(world.column, await attack.run(world), seconds());
+    // Something that should arrive did not: emulated machines stumble. What came in that must not is never asked again.
+    if (!cell.ok && cell.verdict !== "open") cell = packetCell(world.column, await attack.run(world), seconds());
     say(`    ${attack.name} (${world.column}): ${cell.verdict}${cell.ok ? "" : ` NOT OK: ${cell.detail}`}`);
     return cell;
   } catch (error) {

@@ -14,11 +14,11 @@ import {
   type Probe,
   type ProbeResult,
   parseResults,
-  probeFromOutside,
   responderBinary,
 } from "../../harness/src/index.js";
 import type { AttackedCluster } from "./cluster.js";
 import { containerCount, image, program } from "./fixtures.js";
+import type { Shells } from "./shells.js";
 import type { Column, Seen } from "./types.js";
 
 /** A place to attack from. */
@@ -53,6 +53,7 @@ export class World {
   constructor(
     readonly attacked: AttackedCluster,
     readonly column: Column,
+    readonly shells: Shells,
   ) {}
 
   get manager(): ClusterNode {
@@ -69,15 +70,11 @@ export class World {
 
   /** Runs a shell command on a node as root. */
   async ssh(node: ClusterNode, command: string, input?: string): Promise<string> {
-    return await this.attacked.cluster.ssh(node, command, input);
+    return await this.shells.run(node.name, command, input);
   }
 
   async onStranger(command: string, input = ""): Promise<string> {
-    const { publicIpv4, keyFile } = this.attacked.stranger;
-    // Nobody pinned the stranger's key: it is no node.
-    const options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
-    const args = [...options, "-o", "BatchMode=yes", "-i", keyFile, `root@${publicIpv4}`, command];
-    return String((await this.attacked.region.exec("ssh", args, { input })).stdout);
+    return await this.shells.run("stranger", command, input);
   }
 
   /** Asks from one place; all questions at once. */
@@ -103,7 +100,6 @@ export class World {
   }
 
   async #probe(from: Vantage, probes: readonly Probe[]): Promise<ProbeResult[]> {
-    if (from.kind === "outside") return await probeFromOutside(this.attacked.region, probes);
     return parseResults(await this.#respond(from, ["probe"], JSON.stringify(probes)));
   }
 
@@ -112,7 +108,7 @@ export class World {
     const words = args.join(" ");
     switch (from.kind) {
       case "outside":
-        return String((await this.attacked.region.exec(await responderBinary(), args, { input })).stdout);
+        return (await this.shells.outside(await responderBinary(), args, input)).stdout;
       case "stranger":
         return await this.onStranger(`${program} ${words}`, input);
       case "host":
@@ -172,13 +168,14 @@ export class World {
 
   /** Runs `work` while a server outside the region's machines listens; it is given that server's address. */
   async withOutsideServer<T>(listeners: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
-    const server = this.attacked.region.exec(await responderBinary(), ["serve", ...listeners], { reject: false });
+    const server = this.shells.outside(await responderBinary(), ["serve", ...listeners]);
+    const ended = server.catch(() => undefined);
     try {
       await new Promise((resolve) => setTimeout(resolve, 500));
       return await work(outsideAddress);
     } finally {
       server.kill();
-      await server;
+      await ended;
     }
   }
 
@@ -245,6 +242,13 @@ export class World {
     return Number(version.split(".")[0]);
   }
 
+  /** Back to the ready moment. */
+  async restored(): Promise<void> {
+    await this.attacked.restore();
+    await this.shells.reconnect();
+    await this.whole();
+  }
+
   /** Waits until both nodes answer, the swarm is whole and every container runs. */
   async whole(seconds = 180): Promise<void> {
     await eventually("the attacked cluster whole", seconds, async () => {
@@ -254,7 +258,21 @@ export class World {
       );
       return Number(nodes) === this.both.length && running.every((count) => Number(count) === containerCount);
     });
-    await this.onStranger("true");
+    await eventually("every published port answers on its node", seconds, async () => {
+      const perNode = await Promise.all(
+        this.both.map((node) =>
+          this.ask(
+            { kind: "host", node },
+            [80, 443, 8080, 8081, 8083].map((port) => {
+              return { label: `${node.name} ${port}`, must: "open", network: "tcp4", address: node.publicIpv4, port };
+            }),
+          ),
+        ),
+      );
+      const silent = perNode.flat().filter(({ open }) => !open);
+      if (silent.length > 0) throw new Error(silent.map(({ label, detail }) => `${label}: ${detail}`).join("; "));
+      return true;
+    });
   }
 
   /** Runs `work` while closed ports of a node are probed from outside every 20 ms in both families; gives the answers. */
@@ -314,7 +332,9 @@ export class World {
 
   /** Waits until a node that was told to reboot answers on SSH again. */
   async rebooted(node: ClusterNode, before: string): Promise<void> {
+    await this.shells.disconnect(node.name);
     await eventually(`${node.name} after its reboot`, 300, async () => (await this.bootId(node)) !== before);
+    await this.shells.reconnect(node.name);
   }
 
   /** What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. */
