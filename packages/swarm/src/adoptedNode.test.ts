@@ -23,7 +23,7 @@ const there = {
   ],
 };
 /** As the other part of a program, an import and an alias find it. */
-const servers = { "55": there, "77": there, "prod-manager-1": {} };
+const servers = { "55": there, "77": there, "prod-manager-1": { networks: there.networks } };
 const network = { existing: { id: "4711" } };
 
 interface Made {

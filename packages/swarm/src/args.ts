@@ -215,7 +215,7 @@ export interface AdoptArgs {
    * It moves under the component, and is deleted when the node goes.
    */
   alias?: string;
-  /** The host's public key, `ssh-ed25519 AAAA…`; there is no connection to a host that cannot prove to have it. */
+  /** The host's public key, of one line; which of several it has to be is told at `HostConnectionArgs.hostKey`. */
   hostKey: pulumi.Input<string>;
   /** Its host name, by which the swarm knows it. Default: as a server of the component would be called, CLUSTER-NODE. */
   hostName?: string;

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -35,10 +35,10 @@ const host: ReachableHost = {
   hostKey: serverKey.publicKey,
 };
 
-function ssh(hosts: readonly ReachableHost[]) {
+function ssh(hosts: readonly ReachableHost[], sshdOptions = "") {
   const config = join(dir, "config");
   writeFileSync(config, sshConfig(hosts));
-  const proxy = `ProxyCommand=/usr/sbin/sshd -i -f ${join(dir, "sshd_config")}`;
+  const proxy = `ProxyCommand=/usr/sbin/sshd -i -f ${join(dir, "sshd_config")} ${sshdOptions}`;
   const options = ["-F", config, "-i", join(dir, "client"), "-o", "BatchMode=yes", "-o", proxy];
   return spawnSync("ssh", [...options, host.name, "echo in"], { encoding: "utf8" });
 }
@@ -52,6 +52,14 @@ describe("sshConfig", () => {
     const done = ssh([{ ...host, hostKey: otherKey.publicKey }]);
     expect(done).toMatchObject({ status: 255, stdout: "" });
     expect(done.stderr).toMatch(/Host key verification failed/);
+  });
+
+  it.each(["rsa", "ecdsa"])("lets ssh in where a host that was there has an %s key beside others", (kind) => {
+    const file = join(dir, kind);
+    spawnSync("ssh-keygen", ["-q", "-t", kind, "-N", "", "-C", "a comment", "-f", file]);
+    const hostKey = readFileSync(`${file}.pub`, "utf8");
+    expect(ssh([{ ...host, hostKey }], `-h ${file}`)).toMatchObject({ status: 0, stdout: "in\n" });
+    expect(ssh([{ ...host, hostKey }])).toMatchObject({ status: 255, stdout: "" });
   });
 
   it("has one block a host", () => {

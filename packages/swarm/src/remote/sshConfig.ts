@@ -6,7 +6,7 @@ export interface ReachableHost {
   readonly address: string;
   readonly port: number;
   readonly user: string;
-  /** `ssh-ed25519 AAAA…` */
+  /** `ssh-ed25519 AAAA…`; hosts that the component did not make may have one of another kind. */
   readonly hostKey: string;
 }
 
@@ -16,20 +16,26 @@ export interface ReachableHost {
  */
 export function sshConfig(hosts: readonly ReachableHost[]): string {
   return hosts
-    .map((host) =>
-      [
+    .map((host) => {
+      const [kind = "", key = ""] = host.hostKey.trim().split(" ");
+      return [
         `Host ${host.name}`,
         `  HostName ${host.address}`,
         `  Port ${host.port}`,
         `  User ${host.user}`,
         `  HostKeyAlias ${host.name}`,
-        "  HostKeyAlgorithms ssh-ed25519",
+        `  HostKeyAlgorithms ${algorithmsOf(kind)}`,
         "  StrictHostKeyChecking yes",
         "  UserKnownHostsFile /dev/null",
         "  GlobalKnownHostsFile /dev/null",
-        `  KnownHostsCommand /usr/bin/printf "%%s %%s %%s\\n" %H ${host.hostKey}`,
+        `  KnownHostsCommand /usr/bin/printf "%%s %%s %%s\\n" %H ${kind} ${key}`,
         "",
-      ].join("\n"),
-    )
+      ].join("\n");
+    })
     .join("\n");
+}
+
+/** What a host proves a key of that kind with; RSA no longer by SHA-1. */
+function algorithmsOf(kind: string): string {
+  return kind === "ssh-rsa" ? "rsa-sha2-512,rsa-sha2-256" : kind;
 }
