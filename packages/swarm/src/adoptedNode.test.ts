@@ -59,9 +59,13 @@ describe("a node that adopts a server by id", () => {
     await cloud.settled();
     expect(cloud.asked.map((one) => one.name).sort()).toEqual([
       "prod",
+      "prod-founder",
+      "prod-handover",
       "prod-manager-1-agent",
       "prod-manager-1-membership",
+      "prod-manager-1-peers",
       "prod-manager-1-policy",
+      "prod-roster",
     ]);
   });
 

@@ -173,9 +173,15 @@ export interface PoolArgs {
   nodes?: Record<string, NodeArgs>;
   /** Hetzner Cloud server type. Default: `cx23`. Changing it powers the server off. */
   serverType?: string;
-  /** Hetzner Cloud location, in the zone of the network. Default: `fsn1`. Changing it replaces the server. */
+  /**
+   * Hetzner Cloud location, in the zone of the network. Default: `fsn1`. A server that is up stays where it is: raise the
+   * `replacement` of the nodes that are to move.
+   */
   location?: string;
-  /** Image name; the host agent is made for Debian. Default: `debian-13`. Changing it replaces the server. */
+  /**
+   * Image name; the host agent is made for Debian. Default: `debian-13`. A server that is up keeps its own: raise the
+   * `replacement` of the nodes that are to have it.
+   */
   image?: string;
   /** Hetzner Cloud labels of the servers, added to the cluster's. */
   labels?: Record<string, string>;
@@ -195,6 +201,12 @@ export interface NodeArgs {
   image?: string;
   /** Hetzner Cloud labels, added to the pool's. */
   labels?: Record<string, string>;
+  /**
+   * How often the node has been replaced. Raise it to get a fresh server, with another name and address (`POOL-1-r1`), in the
+   * place of this one, dead or alive: the new one joins, then the tasks move, then the old one leaves and is deleted. From 0 to
+   * 999; default: 0.
+   */
+  replacement?: number;
 }
 
 /**
@@ -312,6 +324,8 @@ export interface TimeoutArgs {
   cloudInit?: number;
   /** Each wait for Docker or the swarm. From 10 to 900; default: 120. */
   swarm?: number;
+  /** The tasks of a node that leaves coming up elsewhere; after that it leaves all the same. From 10 to 3600; default: 300. */
+  drain?: number;
   /** A new policy waiting for its confirmation before the node takes it back. From 60 to 900; default: 180. */
   probation?: number;
 }

@@ -108,7 +108,18 @@ const adopt = strict({
 
 export type AdoptPlan = z.output<typeof adopt>;
 
-const node = strict({ ...shape, adopt: adopt.optional() });
+const node = strict({
+  ...shape,
+  replacement: whole(0, 999, "a number of replacements").optional(),
+  adopt: adopt.optional(),
+}).superRefine(({ adopt: adopted, replacement }, context) => {
+  if (adopted !== undefined && replacement !== undefined && replacement > 0)
+    context.addIssue({
+      code: "custom",
+      path: ["replacement"],
+      message: "nothing beside adopt: take `adopt` out where a fresh server is to come in the place of an adopted one",
+    });
+});
 const pool = strict({
   role: oneOf(NodeRole),
   count: whole(1, 100, "nodes").optional(),
@@ -140,6 +151,14 @@ const pools = z.record(plainName, pool, { error: "pools by name" }).superRefine(
       context.addIssue({ code: "custom", path, message, params: { given: `a second node ${name}` } });
     }
   }
+  for (const [poolName, shaped] of Object.entries(value))
+    for (const [name, { replacement = 0 }] of Object.entries(shaped.nodes ?? {}))
+      if (replacement > 0 && owner.has(`${name}-r${replacement}`))
+        context.addIssue({
+          code: "custom",
+          path: [poolName, "nodes", name, "replacement"],
+          message: "a number whose server does not have another node's name",
+        });
   const managers = Object.entries(value).flatMap(([name, p]) => (p.role === "manager" ? nodeNames(name, p) : []));
   if (![1, 3, 5, 7].includes(managers.length))
     context.addIssue({
@@ -232,6 +251,7 @@ const timeouts = strict({
   boot: whole(30, 3600, "seconds").default(600),
   cloudInit: whole(30, 3600, "seconds").default(900),
   swarm: whole(10, 900, "seconds").default(120),
+  drain: whole(10, 3600, "seconds").default(300),
   probation: whole(60, 900, "seconds").default(180),
 });
 

@@ -39,7 +39,7 @@ describe("planCluster", () => {
     expect(plan.nodes[0]).toMatchObject({ serverType: "cx23", location: "fsn1", image: "debian-13" });
     expect(plan.network).toMatchObject({ ipRange: "10.0.0.0/16", subnetRange: "10.0.0.0/24", zone: "eu-central" });
     expect(plan.policy.publishedPorts.map((entry) => entry.port)).toEqual([80, 443]);
-    expect(plan.timeouts).toEqual({ boot: 600, cloudInit: 900, swarm: 120, probation: 180 });
+    expect(plan.timeouts).toEqual({ boot: 600, cloudInit: 900, swarm: 120, drain: 300, probation: 180 });
   });
 
   it("keeps a node as it is when its pool names nodes instead of counting them", () => {

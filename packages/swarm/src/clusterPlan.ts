@@ -16,6 +16,8 @@ export const clusterLabel = "hcloud-swarm-cluster";
 export interface NodePlan {
   /** Its key in the program, such as `manager-1`. */
   readonly name: string;
+  /** What its resources are named after: its key, and for a replacement which one it is, such as `manager-1-r2`. */
+  readonly resource: string;
   /** Its name in Hetzner Cloud and its host name, such as `prod-manager-1`. */
   readonly serverName: string;
   readonly pool: string;
@@ -53,15 +55,20 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
     nodeNames(pool, pools[pool] ?? {}).map((node) => ({ node, pool, role, shape, own: nodes?.[node] ?? {} })),
   );
   const groups = rest.placementGroups.enabled
-    ? placementGroups(shaped.filter(isMade).map(({ node, pool, role }) => ({ name: node, pool, role })))
+    ? placementGroups(
+        shaped.filter(isMade).map(({ node, pool, role, own }) => ({ name: node, pool, role, ...replacementOf(own) })),
+      )
     : new Map<string, string>();
   const nodes = shaped.map(({ node, pool, role, shape, own }): NodePlan => {
     const group = groups.get(node);
     const existingGroup = isMade({ own }) ? shape.placementGroup : undefined;
     const { adopt, serverType, location, image } = own;
+    const { replacement } = replacementOf(own);
+    const resource = replacement === 0 ? node : `${node}-r${replacement}`;
     return {
       name: node,
-      serverName: adopt?.hostName ?? `${prefix}-${node}`,
+      resource,
+      serverName: adopt?.hostName ?? `${prefix}-${resource}`,
       pool,
       role,
       serverType: own.serverType ?? shape.serverType ?? serverDefaults.serverType,
@@ -76,6 +83,10 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
   });
   for (const node of nodes) payloadOf(component, rest.policy, factsOf(node));
   return { ...rest, labels: { ...rest.labels, [clusterLabel]: prefix }, component, prefix, nodes };
+}
+
+function replacementOf({ replacement = 0 }: { replacement?: number | undefined }) {
+  return { replacement };
 }
 
 /** What the firewall needs to know of a node. */

@@ -11,6 +11,8 @@ export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   /** For messages: `SwarmCluster "prod"`. */
   readonly component: string;
   readonly facts: NodeFacts;
+  /** Tells its first host key from that of every other server of the owner. Default: the node's name. */
+  readonly resource?: string;
   /** The SSH private key, as a secret. */
   readonly privateKey: pulumi.Output<string>;
   readonly policy: pulumi.Output<Policy>;
@@ -48,7 +50,7 @@ export interface BootedNode {
 export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
   const { component, facts, privateKey, docker, sshPort, timeouts } = plan;
   const payload = plan.policy.apply((policy) => payloadOf(component, policy, facts));
-  const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, facts.name));
+  const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, plan.resource ?? facts.name));
   const made = server(owner, {
     ...plan,
     userData: pulumi

@@ -134,6 +134,11 @@ export interface ServerPlan {
   readonly userData: pulumi.Input<string>;
   /** What Pulumi knew a server as that this one takes the place of; it is replaced, not kept. */
   readonly replaces?: pulumi.Alias | string | undefined;
+  /**
+   * A changed image or location waits for a server of another name, and nothing else replaces it either: before a node of a
+   * swarm is deleted it must have left. Default: false.
+   */
+  readonly staysPut?: boolean;
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
@@ -161,11 +166,15 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
     {
       parent: owner.component,
       dependsOn: [...(network?.subnets ?? [])],
-      // Both would replace the server. Policies and keys reach a running server over SSH.
-      ignoreChanges: replaces === undefined ? ["userData", "sshKeys"] : ["sshKeys"],
+      // These would replace the server. Policies and keys reach a running server over SSH.
+      ignoreChanges: [
+        ...(replaces === undefined ? ["userData"] : []),
+        "sshKeys",
+        ...(plan.staysPut ? ["image", "location"] : []),
+      ],
       ...(replaces === undefined ? {} : { aliases: [replaces] }),
       // Names are unique in a project.
-      deleteBeforeReplace: true,
+      deleteBeforeReplace: !plan.staysPut,
     },
   );
 }

@@ -29,21 +29,27 @@ describe("SwarmCluster", () => {
         "prod",
         "prod-firewall",
         "prod-firewall-ssh-bd6644da",
+        "prod-founder",
+        "prod-handover",
         "prod-manager-1",
         "prod-manager-1-bootstrap",
         "prod-manager-1-membership",
+        "prod-manager-1-peers",
         "prod-manager-1-policy",
         "prod-managers-spread",
         "prod-network",
+        "prod-roster",
         "prod-ssh-key",
         "prod-subnet",
         "prod-worker-1",
         "prod-worker-1-bootstrap",
         "prod-worker-1-membership",
+        "prod-worker-1-peers",
         "prod-worker-1-policy",
         "prod-worker-2",
         "prod-worker-2-bootstrap",
         "prod-worker-2-membership",
+        "prod-worker-2-peers",
         "prod-worker-2-policy",
         "prod-worker-spread",
       ]
@@ -96,9 +102,9 @@ describe("SwarmCluster", () => {
   it("pins a host key on every connection: the derived one first, then the node's own", async () => {
     const { cloud } = await up();
     const commands = cloud.ofType("command:remote:Command");
-    expect(commands).toHaveLength(9);
+    expect(commands).toHaveLength(14);
     for (const { name, inputs } of commands) {
-      const node = name.replace(/^prod-|-(bootstrap|policy|membership)$/g, "");
+      const node = name.replace(/^prod-|-(bootstrap|policy|membership|peers)$/g, "");
       const first = bootstrapHostKey(privateKey, "prod", node).publicKey;
       expect(plain(inputs.connection).hostKey, name).toBe(name.endsWith("-bootstrap") ? first : hostKey);
       expect(isSecret(inputs.connection), name).toBe(true);
@@ -200,7 +206,7 @@ describe("SwarmCluster", () => {
 
   it("previews when nothing is known yet", async () => {
     const { cloud, cluster } = await up({}, { preview: true });
-    expect(cloud.ofType("command:remote:Command")).toHaveLength(9);
+    expect(cloud.ofType("command:remote:Command")).toHaveLength(14);
     for (const output of [cluster.nodes, cluster.swarmId, cluster.reports, cluster.sshConfig])
       expect(await pulumi.output<unknown>(output).isKnown).toBe(false);
     expect(await cluster.exposure.isKnown).toBe(true);

@@ -4,7 +4,7 @@ import { swarmAddress } from "./adoption";
 import type { SwarmClusterArgs } from "./args";
 import { type ClusterPlan, clusterLabel, factsOf, type NodePlan, planCluster } from "./clusterPlan";
 import { type Policy, policyEntries } from "./firewall";
-import { applyPolicy, type BootedNode, bootNode } from "./hardenedNode";
+import { type BootedNode, bootNode } from "./hardenedNode";
 import {
   cloudFirewallIds,
   numberOf,
@@ -18,7 +18,7 @@ import type { ClusterNode, VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
 import { sshKeys } from "./sshKeys";
-import { joinSwarm } from "./swarmMembers";
+import { makeSwarm } from "./swarmMembers";
 import { nonceOf } from "./verifiedHost";
 
 /**
@@ -74,7 +74,15 @@ export class SwarmCluster extends pulumi.ComponentResource {
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
     );
     const servers = plan.nodes.map((node) => {
-      const common = { ...plan, ...node, suffix: `-${node.name}`, facts: factsOf(node), privateKey, policy, sshPort };
+      const common = {
+        ...plan,
+        ...node,
+        suffix: `-${node.resource}`,
+        facts: factsOf(node),
+        privateKey,
+        policy,
+        sshPort,
+      };
       const { adopt, existingGroup } = node;
       if (adopt !== undefined) {
         const path = `pools.${node.pool}.nodes.${node.name}`;
@@ -84,18 +92,15 @@ export class SwarmCluster extends pulumi.ComponentResource {
       const replaces = node.replaces === undefined ? undefined : pulumiAlias(node.replaces);
       return {
         ...node,
-        ...bootNode(owner, { ...common, placementGroup, network, sshKey, firewallIds, replaces }),
+        ...bootNode(owner, { ...common, placementGroup, network, sshKey, firewallIds, replaces, staysPut: !replaces }),
       };
     });
     const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node, network) }));
-    const candidates = nodes.map((node) => {
-      const peers = pulumi.all(nodes.filter((other) => other !== node).map((other) => other.privateIp));
-      return { ...node, place: applyPolicy(node, peers, { probationSeconds: timeouts.probation }).place };
-    });
-    const swarm = joinSwarm(candidates, {
+    const swarm = makeSwarm(nodes, {
+      component: plan.component,
+      owner,
       overlayRange: networkPlan.overlayRange,
-      waitSeconds: timeouts.swarm,
-      probationSeconds: timeouts.probation,
+      timeouts,
       ...nonceOf(plan.verify),
     });
 

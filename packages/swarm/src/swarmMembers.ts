@@ -1,27 +1,36 @@
-/** The nodes' last steps: they become a swarm, confirm their policies and are verified. */
+/**
+ * The nodes become a swarm, and stay one while they come and go. In order: the managers get their policies and tell how the
+ * swarm stands; managers that must not be any longer hand over; the workers get their policies; new nodes join; nodes that the
+ * program no longer has leave; the others let go of their addresses. Servers are deleted after all of that, as Pulumi always
+ * deletes last.
+ */
 import * as pulumi from "@pulumi/pulumi";
+import { applyPolicy, type BootedNode } from "./hardenedNode";
+import { accessOf, type ManagerAccount, spokesman } from "./membership/locate";
 import { planMembership, type SwarmNode } from "./membership/plan";
-import { initResult } from "./membership/result";
+import { memberResult } from "./membership/result";
 import { membershipProgram } from "./membership/script";
+import { parseSurvey, type SwarmAccess, surveyProgram } from "./membership/survey";
+import { planHandover, planTransition, QuorumError } from "./membership/transition";
+import { transitionProgram } from "./membership/transitionScript";
 import type { VerificationReport } from "./outputs";
+import { RefusedChangeError } from "./refusedChange";
 import { confirmationAround, printResult } from "./remote/confirmation";
-import { lastStep, type StepPlace } from "./remote/steps";
-import { parseReport } from "./verification";
+import { type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
 
-export interface Candidate extends SwarmNode {
-  readonly place: StepPlace;
+export interface SwarmServer extends SwarmNode, BootedNode {
+  /** Its name in Hetzner Cloud, which is its name in the swarm. */
+  readonly serverName: string;
   readonly privateIp: pulumi.Output<string>;
-  readonly digest: pulumi.Output<string>;
-  /** Shell text between the confirmation of its policy and the verification. */
-  readonly afterConfirmation?: string;
 }
 
 export interface SwarmSettings {
+  /** For messages: `SwarmCluster "prod"`. */
+  readonly component: string;
+  readonly owner: { readonly component: pulumi.Resource; readonly name: string; readonly prefix: string };
   /** IPv4 range that overlay networks are cut from. */
   readonly overlayRange: string;
-  /** Bound of every wait, in seconds. */
-  readonly waitSeconds: number;
-  readonly probationSeconds: number;
+  readonly timeouts: { readonly swarm: number; readonly drain: number; readonly probation: number };
   /** Changes on every run where every `up` is to verify. */
   readonly nonce?: string | undefined;
 }
@@ -37,63 +46,191 @@ export interface Swarm {
 /** MTU of Hetzner Cloud's private networks. */
 const underlayMtu = 1450;
 
-export function joinSwarm(candidates: readonly Candidate[], settings: SwarmSettings): Swarm {
-  const byName = new Map(candidates.map((candidate) => [candidate.name, candidate]));
-  const [first, ...others] = planMembership(candidates).map((step) => ({ ...step, ...must(byName, step.node) }));
+export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings): Swarm {
+  const { owner, timeouts } = settings;
+  const order = planMembership(nodes).map((step) => ({ ...step, ...must(nodes, step.node) }));
+  const managers = order.filter((node) => node.role === "manager");
+  const workers = order.filter((node) => node.role === "worker");
+  const [first, ...others] = order;
   if (first === undefined) throw new Error("a swarm needs a manager");
+  const bounds = { waitSeconds: timeouts.swarm, drainSeconds: timeouts.drain };
 
-  const overlay = { addressPool: settings.overlayRange, underlayMtu };
-  const { waitSeconds } = settings;
-  const start = first.privateIp.apply((privateIp) =>
-    membershipProgram({ action: "init", privateIp, overlay, waitSeconds }),
+  const policy = (node: SwarmServer, more: { afterwards?: pulumi.Output<string>; dependsOn?: pulumi.Resource[] }) => {
+    const peers = pulumi.all(nodes.filter((other) => other.name !== node.name).map((other) => other.privateIp));
+    const applied = applyPolicy(node, peers, { probationSeconds: timeouts.probation, keepLivePeers: true, ...more });
+    return { ...node, ...applied };
+  };
+
+  const managing = managers.map((node) => policy(node, { afterwards: surveyText(nodes) }));
+  const founder = firstValue(
+    `${owner.name}-founder`,
+    owner.component,
+    first.server.id,
+    managing.map((node) => node.step),
   );
-  const started = last(first, start, settings);
-  // The output is a secret because of the tokens; of what is taken out of it, only they are.
-  const swarm = pulumi.secret(started.stdout).apply(initResult);
-  const id = pulumi.unsecret(swarm.swarmId);
+  const founderIsHere = pulumi.all([founder, first.server.id]).apply(([id, own]) => id === own);
+  const stdouts = pulumi.all(managing.map((node) => node.step.stdout));
+  const accounts = stdouts.apply((texts) =>
+    texts.map((text, index): ManagerAccount => {
+      return { name: managing[index]?.serverName ?? "", survey: parseSurvey(text) };
+    }),
+  );
+  // A manager's account is a secret because of the tokens; of what is taken out of it here, they are no part.
+  const openly = pulumi.unsecret(accounts);
+  const refusing = <T>(plan: () => T): T => {
+    try {
+      return plan();
+    } catch (error) {
+      if (error instanceof QuorumError) throw new RefusedChangeError(settings.component, error.message);
+      throw error;
+    }
+  };
+  const speaker = pulumi.all([openly, founderIsHere]).apply(([list, here]) => refusing(() => spokesman(list, here)));
+  const members = pulumi
+    .all([openly, speaker])
+    .apply(([list, index]) => (index === undefined ? [] : (list[index]?.survey.swarm?.members ?? [])));
+  const target = targetOf(managing, speaker);
 
-  const done = new Map<string, pulumi.Resource>([[first.name, started]]);
-  const reports = { [first.name]: pulumi.unsecret(swarm.report) };
-  for (const node of others) {
-    const { role, privateIp, after } = node;
-    const token = role === "manager" ? swarm.managerToken : swarm.workerToken;
-    const join = pulumi
-      .all([privateIp, first.privateIp, id, token])
-      .apply(([own, managerIp, swarmId, joinToken]) =>
-        membershipProgram({ action: "join", role, privateIp: own, managerIp, swarmId, joinToken, waitSeconds }),
+  const handover = clusterStep(
+    { name: `${owner.name}-handover`, parent: owner.component, target, dependsOn: managing.map((node) => node.step) },
+    pulumi.all([members, openly]).apply(([list, told]) => {
+      if (list.length === 0) return undefined;
+      const wish = {
+        managers: told.map(({ name, survey }) => ({ name, id: survey.nodeId === "" ? undefined : survey.nodeId })),
+        workers: workers.map((node) => node.serverName),
+        prefix: `${owner.prefix}-`,
+      };
+      return transitionProgram(
+        refusing(() => planHandover(list, wish)),
+        bounds,
       );
-    const joined = last(node, join, settings, after === undefined ? [] : [must(done, after)]);
-    done.set(node.name, joined);
-    reports[node.name] = pulumi.unsecret(joined.stdout).apply(parseReport);
+    }),
+  );
+
+  const working = workers.map((node) => policy(node, { dependsOn: [handover] }));
+  const placed = [...managing, ...working];
+  const access = pulumi.secret(accounts).apply(accessOf);
+  const start = pulumi
+    .all([first.privateIp, founderIsHere, access])
+    .apply(([privateIp, here, known]) =>
+      here || known === undefined
+        ? membershipProgram({ action: "init", privateIp, tells: true, overlay: overlayOf(settings), ...bounds })
+        : join(first.role, privateIp, known, true, timeouts.swarm),
+    );
+  const started = last(must(placed, first.name), start, settings, [handover]);
+  const startedResult = pulumi.secret(started.stdout).apply(memberResult);
+
+  const firstAccess = startedResult.apply((result) => result.access);
+  // A preview does not know what managers are going to tell. What the first one told last keeps nodes that do not change from
+  // looking as if they did.
+  const newest = pulumi.runtime.isDryRun()
+    ? firstAccess.apply((told) => (told === undefined ? access : pulumi.output<SwarmAccess | undefined>(told)))
+    : pulumi.all([access, firstAccess]).apply(([live, told]) => live ?? told);
+  const done = new Map<string, { step: pulumi.Resource; result: ReturnType<typeof openResult> }>([
+    [first.name, { step: started, result: openResult(started.stdout) }],
+  ]);
+  for (const node of others) {
+    const program = pulumi.all([node.privateIp, newest]).apply(([privateIp, known]) => {
+      if (known === undefined) throw new Error("no manager told how to join the swarm");
+      return join(node.role, privateIp, known, false, timeouts.swarm);
+    });
+    const after = node.after === undefined ? [] : [done.get(node.after)?.step ?? started];
+    const joined = last(must(placed, node.name), program, settings, [handover, ...after]);
+    done.set(node.name, { step: joined, result: openResult(joined.stdout) });
   }
+
+  const wished = pulumi.all(
+    order.map(({ name, serverName, role }) =>
+      (done.get(name)?.result ?? openResult(started.stdout)).apply(({ nodeId }) => ({
+        id: nodeId,
+        name: serverName,
+        role,
+      })),
+    ),
+  );
+  const roster = clusterStep(
+    {
+      name: `${owner.name}-roster`,
+      parent: owner.component,
+      target,
+      dependsOn: [...[...done.values()].map(({ step }) => step), ...nodes.flatMap((node) => node.place.server ?? [])],
+    },
+    pulumi.all([members, wished]).apply(([list, wish]) => {
+      const { steps, foreign } = planTransition(list, wish, `${owner.prefix}-`);
+      if (foreign.length > 0)
+        void pulumi.log.warn(
+          `${settings.component}: not of this program and let be: ${foreign.join(", ")}`,
+          owner.component,
+        );
+      return transitionProgram(steps, bounds);
+    }),
+  );
+  const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
+  for (const node of placed) peersStep({ ...node.place, dependsOn: [roster] }, epoch);
+
   return {
-    id,
-    workerToken: pulumi.secret(swarm.workerToken),
-    managerToken: pulumi.secret(swarm.managerToken),
-    reports,
+    id: openResult(started.stdout).apply((result) => result.swarmId),
+    workerToken: pulumi.secret(newest).apply((known) => known?.workerToken ?? ""),
+    managerToken: pulumi.secret(newest).apply((known) => known?.managerToken ?? ""),
+    reports: Object.fromEntries([...done].map(([name, { result }]) => [name, result.apply(({ report }) => report)])),
   };
 }
 
+/** Another text whenever a server comes or goes: the managers tell anew how the swarm stands. */
+function surveyText(nodes: readonly SwarmServer[]): pulumi.Output<string> {
+  return pulumi
+    .all(nodes.map((node) => node.server.id))
+    .apply((ids) => `${surveyProgram}survey # servers ${[...ids].sort().join(" ")}`);
+}
+
+/** A step's membership and report, without the tokens. */
+function openResult(stdout: pulumi.Output<string>) {
+  return pulumi.unsecret(stdout).apply((text) => {
+    const { swarmId, nodeId, report } = memberResult(text);
+    return { swarmId, nodeId, report };
+  });
+}
+
+function join(role: SwarmNode["role"], privateIp: string, access: SwarmAccess, tells: boolean, waitSeconds: number) {
+  const joinToken = role === "manager" ? access.managerToken : access.workerToken;
+  return membershipProgram({ action: "join", privateIp, swarmId: access.swarmId, joinToken, tells, waitSeconds });
+}
+
+function overlayOf({ overlayRange }: SwarmSettings) {
+  return { addressPool: overlayRange, underlayMtu };
+}
+
+/** The manager that speaks for the swarm, or, before there is one, the first. */
+function targetOf(managers: readonly SwarmServer[], speaker: pulumi.Output<number | undefined>): ClusterTarget {
+  const [first] = managers;
+  if (first === undefined) throw new Error("a swarm needs a manager");
+  const chosen = (property: "host" | "hostKey" | "user") =>
+    pulumi
+      .all([pulumi.all(managers.map((manager) => manager.place.target[property])), speaker])
+      .apply(([list, index]) => list[index ?? 0] ?? "");
+  return { ...first.place.target, host: chosen("host"), hostKey: chosen("hostKey"), user: chosen("user") };
+}
+
 function last(
-  { place, digest, afterConfirmation = "" }: Candidate,
+  { place, digest, afterConfirmation = "" }: Pick<SwarmServer, "place" | "digest" | "afterConfirmation">,
   membership: pulumi.Output<string>,
-  { probationSeconds, nonce }: SwarmSettings,
-  dependsOn: readonly pulumi.Resource[] = [],
+  { timeouts, nonce }: SwarmSettings,
+  dependsOn: readonly pulumi.Resource[],
 ) {
   return lastStep(
     { ...place, dependsOn: [...(place.dependsOn ?? []), ...dependsOn] },
     {
       kind: "membership",
       digest,
-      probationSeconds,
+      probationSeconds: timeouts.probation,
       program: pulumi.interpolate`${membership}${confirmationAround(afterConfirmation)}${printResult}`,
       ...(nonce === undefined ? {} : { nonce }),
     },
   );
 }
 
-function must<V>(map: ReadonlyMap<string, V>, name: string): V {
-  const value = map.get(name);
-  if (value === undefined) throw new Error(`there is no node ${name}`);
-  return value;
+function must<N extends SwarmNode>(nodes: readonly N[], name: string): N {
+  const found = nodes.find((node) => node.name === name);
+  if (found === undefined) throw new Error(`there is no node ${name}`);
+  return found;
 }

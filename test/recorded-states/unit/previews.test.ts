@@ -106,10 +106,11 @@ describe.each(recorded)("$example, made with $version", ({ version, example }) =
 
 test("a server that would be replaced is seen", { timeout: 120_000 }, () => {
   const [version = ""] = versions;
-  const state = read(version, "cluster");
-  const server = state.deployment.resources.find(({ urn }) => urn.endsWith("::demo-worker-1"));
-  if (server?.inputs === undefined) throw new Error("there is no demo-worker-1");
+  // Not the cluster, whose servers wait for their node's `replacement`.
+  const state = read(version, "single-server");
+  const server = state.deployment.resources.find(({ urn }) => urn.endsWith("::web-server"));
+  if (server?.inputs === undefined) throw new Error("there is no web-server");
   server.inputs.image = "debian-12";
   Object.assign(server, { outputs: { ...Reflect.get(server, "outputs"), image: "debian-12" } });
-  expect(lost(preview("cluster", state)).join("\n")).toMatch(/replace demo-worker-1/);
+  expect(lost(preview("single-server", state)).join("\n")).toMatch(/replace web-server/);
 });

@@ -24,13 +24,16 @@ export function initRequest(privateIp: string, overlay: OverlaySettings): string
   });
 }
 
+/** Stands in a join request for the address of the manager to ask: the node finds out who is one. */
+export const anyManager = "MANAGER";
+
 /** Body of `POST /swarm/join`. It holds the join token, so it is a secret. */
-export function joinRequest(privateIp: string, managerIp: string, joinToken: string): string {
+export function joinRequest(privateIp: string, joinToken: string): string {
   return JSON.stringify({
     ListenAddr: `${privateIp}:${swarmPort}`,
     AdvertiseAddr: privateIp,
     DataPathAddr: privateIp,
-    RemoteAddrs: [`${managerIp}:${swarmPort}`],
+    RemoteAddrs: [`${anyManager}:${swarmPort}`],
     JoinToken: joinToken,
   });
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { initResult } from "./result";
+import { memberResult } from "./result";
 
-const swarm = { swarmId: "s1", workerToken: "SWMTKN-1-w", managerToken: "SWMTKN-1-m" };
+const access = { swarmId: "s1", workerToken: "SWMTKN-1-w", managerToken: "SWMTKN-1-m" };
+const swarm = { ...access, nodeId: "n1" };
 const report = {
   version: 1,
   node: "prod-manager-1",
@@ -12,9 +13,14 @@ const report = {
 };
 const lines = (...values: object[]) => `${values.map((value) => JSON.stringify(value)).join("\n")}\n`;
 
-describe("initResult", () => {
-  it("reads the swarm and the report", () => {
-    expect(initResult(lines(swarm, report))).toEqual({ ...swarm, report });
+describe("memberResult", () => {
+  it("reads the membership and the report, and the tokens where they are told", () => {
+    expect(memberResult(lines(swarm, report))).toEqual({ swarmId: "s1", nodeId: "n1", access, report });
+    expect(memberResult(lines({ swarmId: "s1", nodeId: "n1" }, report))).toEqual({
+      swarmId: "s1",
+      nodeId: "n1",
+      report,
+    });
   });
 
   it.each([
@@ -25,9 +31,9 @@ describe("initResult", () => {
     ["half a line", lines(swarm, report).slice(0, 40)],
     ["nothing", ""],
   ])("refuses %s without quoting a token", (_, stdout) => {
-    expect(() => initResult(stdout)).toThrow();
+    expect(() => memberResult(stdout)).toThrow();
     try {
-      initResult(stdout);
+      memberResult(stdout);
     } catch (error) {
       expect(String(error)).not.toContain("SWMTKN");
     }

@@ -1,22 +1,34 @@
-/** What the last step of a node prints: on the one that runs `init` the swarm in one line of JSON, on all of them the report. */
+/** What the last step of a node prints: one line of JSON on its membership, one with the verification's report. */
 import * as z from "zod";
 import { parseReport, type Report } from "../verification";
+import type { SwarmAccess } from "./survey";
 
-const swarmSchema = z.object({
+const token = z.string().startsWith("SWMTKN-");
+const membershipSchema = z.object({
   swarmId: z.string().min(1),
-  workerToken: z.string().startsWith("SWMTKN-"),
-  managerToken: z.string().startsWith("SWMTKN-"),
+  nodeId: z.string().min(1),
+  workerToken: token.optional(),
+  managerToken: token.optional(),
 });
 
-export type InitResult = z.infer<typeof swarmSchema> & { readonly report: Report };
+export interface MemberResult {
+  readonly swarmId: string;
+  /** Of the node in its swarm. */
+  readonly nodeId: string;
+  /** Where the node told it; the tokens in it are secrets. */
+  readonly access?: SwarmAccess;
+  readonly report: Report;
+}
 
-/** Of the node that runs `init`. Its first line holds the join tokens and is never quoted. */
-export function initResult(stdout: string): InitResult {
-  const [swarm = "", report, ...rest] = stdout.trim().split("\n");
-  const parsed = swarmSchema.safeParse(jsonOf(swarm));
+/** The first line may hold the join tokens and is never quoted. */
+export function memberResult(stdout: string): MemberResult {
+  const [first = "", report, ...rest] = stdout.trim().split("\n");
+  const parsed = membershipSchema.safeParse(jsonOf(first));
   if (!parsed.success || report === undefined || rest.length > 0)
-    throw new Error("the first manager's last step printed something else than a swarm and a report");
-  return { ...parsed.data, report: parseReport(report) };
+    throw new Error("a node's last step printed something else than its membership and a report");
+  const { swarmId, nodeId, workerToken, managerToken } = parsed.data;
+  const access = workerToken !== undefined && managerToken !== undefined && { swarmId, workerToken, managerToken };
+  return { swarmId, nodeId, report: parseReport(report), ...(access ? { access } : {}) };
 }
 
 function jsonOf(text: string): unknown {

@@ -14,6 +14,7 @@ case "$*" in
 *LocalNodeState*) read_ state ;;
 *ControlAvailable*) read_ control ;;
 *NodeAddr*) read_ addr ;;
+*NodeID*) echo node-1 ;;
 *Swarm.Error*) read_ error ;;
 *DockerRootDir*) echo "$FAKE" ;;
 'network inspect'*) [ -e "$FAKE/ingress" ] || exit 1; read_ ingress ;;
@@ -27,12 +28,19 @@ while [ $# -gt 0 ]; do
   case $1 in -X) method=$2; shift ;; -o) out=$2; shift ;; http*) url=$1 ;; esac
   shift
 done
+# A peer's port: PEER.PORT holds "time status" of what curl would say; who is not known does not answer.
+case $url in http://10.*)
+  address=\${url#http://}; address=\${address%/}
+  read -r connected code 2>/dev/null <"$FAKE/dial-$address" || { connected=0.000000; code=28; }
+  printf '%s' "$connected"; exit "$code" ;;
+esac
 sent=$(cat)
 echo "$method $url $sent" >>"$FAKE/requests"
 status=200
 case "$method $url" in
 */swarm/init) echo active >"$FAKE/state"; echo true >"$FAKE/control"; cat "$FAKE/next-addr" >"$FAKE/addr"; echo swarm-new >"$FAKE/cluster"; : >"$FAKE/ingress" ;;
-*/swarm/join) if [ -e "$FAKE/refuse" ]; then status=500; echo '{"message":"invalid join token"}' >"$out"
+*/swarm/leave*) echo inactive >"$FAKE/state" ;;
+*/swarm/join) if [ -e "$FAKE/refuse" ] && echo "$sent" | grep -q "$(cat "$FAKE/refuse")"; then status=500; echo '{"message":"invalid join token"}' >"$out"
   else echo active >"$FAKE/state"; cat "$FAKE/next-control" >"$FAKE/control"; cat "$FAKE/next-addr" >"$FAKE/addr"; echo swarm-1 >"$FAKE/cluster"; fi ;;
 *DELETE*) rm -f "$FAKE/ingress"; status=204 ;;
 */networks/create) if [ -e "$FAKE/busy" ]; then rm "$FAKE/busy"; status=409; else echo 1450 >"$FAKE/ingress"; status=201; fi ;;
@@ -60,8 +68,8 @@ function set(files: Record<string, string>): void {
 const read = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), "utf8") : "");
 
 function run(step: InitStep | JoinStep) {
-  const program = `${membershipProgram(step)}
-printf '%s %s %s\\n' "$members_swarm_id" "\${members_worker_token-none}" "\${members_manager_token-none}"
+  const program = `${membershipProgram(step).replaceAll("/etc/hcloud-iptables", dir)}
+printf '%s %s %s %s\\n' "$members_swarm_id" "$members_node_id" "\${members_worker_token-none}" "\${members_manager_token-none}"
 `;
   const { status, stdout, stderr } = spawnSync("sh", ["-s"], {
     input: program,
@@ -74,15 +82,15 @@ printf '%s %s %s\\n' "$members_swarm_id" "\${members_worker_token-none}" "\${mem
 const init: InitStep = {
   action: "init",
   privateIp: "10.0.0.2",
+  tells: true,
   overlay: { addressPool: "10.128.0.0/9", underlayMtu: 1450 },
   waitSeconds: 3,
 };
 const token = "SWMTKN-1-ca-secret";
 const join_: JoinStep = {
   action: "join",
-  role: "worker",
   privateIp: "10.0.0.3",
-  managerIp: "10.0.0.2",
+  tells: false,
   swarmId: "swarm-1",
   joinToken: token,
   waitSeconds: 3,
@@ -93,7 +101,7 @@ describe("init", () => {
     set({ "next-addr": "10.0.0.2", busy: "" });
     expect(run(init)).toEqual({
       status: 0,
-      stdout: "swarm-new SWMTKN-1-ca-worker SWMTKN-1-ca-manager\n",
+      stdout: "swarm-new node-1 SWMTKN-1-ca-worker SWMTKN-1-ca-manager\n",
       stderr: "",
     });
     const requests = read("requests").trim().split("\n");
@@ -119,7 +127,7 @@ describe("init", () => {
 
   it("recognizes a swarm that is there and never starts a second one", () => {
     set({ state: "active", control: "true", addr: "10.0.0.2", cluster: "swarm-1", ingress: "1450" });
-    expect(run(init)).toMatchObject({ status: 0, stdout: expect.stringMatching(/^swarm-1 /) });
+    expect(run(init)).toMatchObject({ status: 0, stdout: expect.stringMatching(/^swarm-1 node-1 SWMTKN/) });
     expect(read("requests")).toBe("");
   });
 
@@ -135,14 +143,18 @@ describe("init", () => {
     expect(read("requests")).toBe("");
   });
 
-  it("fails on a node that is a worker, or that advertises another address", () => {
-    set({ state: "active", control: "false", addr: "10.0.0.2", cluster: "swarm-1" });
+  it("fails on a node that advertises another address", () => {
+    set({ state: "active", control: "true", addr: "203.0.113.9", cluster: "swarm-1" });
+    expect(run(init)).toMatchObject({ status: 1, stderr: expect.stringMatching(/advertises 203\.0\.113\.9/) });
+  });
+
+  it("starts no second swarm on a node that was taken out of one: a peer manages it", () => {
+    set({ peers: "10.0.0.7\n10.0.0.8", "dial-10.0.0.7:2377": "0.000000 7", "dial-10.0.0.8:2377": "0.000412 52" });
     expect(run(init)).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/is a worker and the program wants a manager/),
+      stderr: expect.stringMatching(/in no swarm and 10\.0\.0\.8 manages one.*Raise the node's 'replacement'/),
     });
-    set({ control: "true", addr: "203.0.113.9" });
-    expect(run(init)).toMatchObject({ status: 1, stderr: expect.stringMatching(/advertises 203\.0\.113\.9/) });
+    expect(read("requests")).toBe("");
   });
 
   it.each(["locked", "error"])("does not touch a swarm whose state is %s", (state) => {
@@ -153,17 +165,57 @@ describe("init", () => {
   });
 });
 
+const open = "0.000412 52";
+const closed = "0.000000 7";
+/** Two managers and a worker, which all let the node in. */
+const peers = {
+  peers: "10.0.0.2\n10.0.0.4\n10.0.0.5",
+  "dial-10.0.0.2:7946": open,
+  "dial-10.0.0.4:7946": open,
+  "dial-10.0.0.5:7946": closed,
+  "dial-10.0.0.2:2377": open,
+  "dial-10.0.0.4:2377": open,
+  "dial-10.0.0.5:2377": closed,
+};
+
 describe("join", () => {
   it("joins with the token on standard input, in no process's arguments", () => {
-    set({ "next-addr": "10.0.0.3", "next-control": "false" });
-    expect(run(join_)).toEqual({ status: 0, stdout: "swarm-1 none none\n", stderr: "" });
+    set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false" });
+    expect(run(join_)).toEqual({ status: 0, stdout: "swarm-1 node-1 none none\n", stderr: "" });
     expect(read("requests")).toContain(`"RemoteAddrs":["10.0.0.2:2377"],"JoinToken":"${token}"`);
     expect(read("calls")).not.toContain(token);
   });
 
-  it("leaves a member as it is", () => {
-    set({ state: "active", control: "false", addr: "10.0.0.3", cluster: "swarm-1" });
-    expect(run(join_)).toMatchObject({ status: 0, stdout: "swarm-1 none none\n" });
+  it("asks the next manager when one refuses, and depends on none", () => {
+    set({ ...peers, refuse: "10.0.0.2:", "next-addr": "10.0.0.3", "next-control": "false" });
+    const done = run(join_);
+    expect(done).toMatchObject({ status: 0, stdout: "swarm-1 node-1 none none\n" });
+    expect(done.stderr).toMatch(/10\.0\.0\.2 did not take this node in \(500\)/);
+    expect(read("requests")).toContain('"RemoteAddrs":["10.0.0.4:2377"]');
+  });
+
+  it("waits until every peer lets it in, but not for ever", () => {
+    set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false", "dial-10.0.0.5:7946": "0.000000 28" });
+    const done = run({ ...join_, waitSeconds: 8 });
+    expect(done).toMatchObject({ status: 0, stdout: "swarm-1 node-1 none none\n" });
+    expect(done.stderr).toMatch(/do not let this one in after 8 s, or are not there: 10\.0\.0\.5/);
+    expect(read("calls").match(/http:\/\/10\.0\.0\.5:7946/g)?.length).toBeGreaterThan(1);
+  });
+
+  it("says so when no peer is a manager", () => {
+    set({ ...peers, "dial-10.0.0.2:2377": closed, "dial-10.0.0.4:2377": closed });
+    expect(run(join_)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/a manager of the swarm among the peers: not/),
+    });
+  });
+
+  it("leaves a member as it is, whatever its role", () => {
+    for (const control of ["false", "true"]) {
+      set({ state: "active", control, addr: "10.0.0.3", cluster: "swarm-1" });
+      expect(run(join_)).toMatchObject({ status: 0, stdout: "swarm-1 node-1 none none\n" });
+    }
+    expect(run({ ...join_, tells: true }).stdout).toMatch(/ SWMTKN-1-ca-worker SWMTKN-1-ca-manager$/m);
     expect(read("requests")).toBe("");
   });
 
@@ -172,12 +224,12 @@ describe("join", () => {
     expect(run(join_)).toMatchObject({ status: 1, stderr: expect.stringMatching(/in swarm swarm-2, not in swarm-1/) });
   });
 
-  it("says why the manager refused, without the token", () => {
-    set({ refuse: "" });
+  it("says why the managers refused, without the token", () => {
+    set({ ...peers, refuse: "2377" });
     const done = run(join_);
     expect(done).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/join was refused \(500\).*invalid join token/),
+      stderr: expect.stringMatching(/\(500\).*invalid join token.*no manager took this node in/s),
     });
     expect(done.stderr).not.toContain(token);
   });
@@ -194,14 +246,14 @@ describe("join", () => {
   });
 
   it("removes the file that held the engine's answers", () => {
-    set({ refuse: "" });
+    set({ ...peers, refuse: "2377" });
     run(join_);
     expect(existsSync(join(dir, "answer"))).toBe(false);
   });
 });
 
 it("takes any value as data, not as shell", () => {
-  set({ "next-addr": "10.0.0.3", "next-control": "false" });
+  set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false" });
   const done = run({ ...join_, joinToken: `x'; touch "$FAKE/pwned"; '$(touch "$FAKE/pwned")` });
   expect(done.status).toBe(0);
   expect(existsSync(join(dir, "pwned"))).toBe(false);

@@ -3,44 +3,49 @@
  * on the same standard input (`action`, `role`, `private_ip`, `swarm_id`, `body`, `ingress`, `mtu`, `seconds`), so that
  * neither a process list nor an error message of the Command provider ever shows a token.
  *
- * It is idempotent: a node that is in the right swarm stays as it is; one that is in another swarm is an error.
- * When it is done, `members_swarm_id`, and on the node that ran `init` both join tokens, are in variables.
+ * It is idempotent: a node that is in the right swarm stays as it is, whatever its role (managers change roles, see
+ * `transition.ts`); one that is in another swarm is an error. A node that joins finds a manager among its peers by itself, so
+ * that none of them is special, and first waits until the peers let it in.
+ * When it is done, `members_swarm_id` and `members_node_id`, and with `tells` on a manager both join tokens, are in variables.
  */
 import { quote } from "../shell";
-import { ingressRequest, initRequest, joinRequest, type OverlaySettings } from "./engineApi";
+import { anyManager, ingressRequest, initRequest, joinRequest, type OverlaySettings, swarmPort } from "./engineApi";
 
-export interface InitStep {
-  readonly action: "init";
+interface EveryStep {
   readonly privateIp: string;
-  readonly overlay: OverlaySettings;
+  /** Whether it is to tell the join tokens, where it is a manager. */
+  readonly tells: boolean;
   /** Bound of every single wait, in seconds. */
   readonly waitSeconds: number;
 }
 
-export interface JoinStep {
-  readonly action: "join";
-  readonly role: "manager" | "worker";
-  readonly privateIp: string;
-  /** Private address of a manager of the swarm to join. */
-  readonly managerIp: string;
-  readonly swarmId: string;
-  readonly joinToken: string;
-  readonly waitSeconds: number;
+export interface InitStep extends EveryStep {
+  readonly action: "init";
+  readonly overlay: OverlaySettings;
 }
+
+export interface JoinStep extends EveryStep {
+  readonly action: "join";
+  readonly swarmId: string;
+  /** Of the role that the node is to have. */
+  readonly joinToken: string;
+}
+
+/** Addresses of the other nodes, one a line, as the host agent keeps them. */
+const peersFile = "/etc/hcloud-iptables/peers";
+const gossipPort = 7946;
 
 /** The program for `sh -s`. For a join it contains the token: treat it as a secret. */
 export function membershipProgram(step: InitStep | JoinStep): string {
   const join = step.action === "join";
   const variables = {
     action: step.action,
-    role: join ? step.role : "manager",
     private_ip: step.privateIp,
     swarm_id: join ? step.swarmId : "",
-    body: join
-      ? joinRequest(step.privateIp, step.managerIp, step.joinToken)
-      : initRequest(step.privateIp, step.overlay),
+    body: join ? joinRequest(step.privateIp, step.joinToken) : initRequest(step.privateIp, step.overlay),
     ingress: join ? "" : ingressRequest(step.overlay),
     mtu: join ? "" : String(step.overlay.underlayMtu),
+    tells: step.tells ? "yes" : "",
     seconds: String(step.waitSeconds),
   };
   const assignments = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}\n`);
@@ -83,15 +88,65 @@ own_swarm_id() {
     sed -n 's/^ *organizationName *= *//p'
 }
 
+# dial ADDRESS PORT: says whether something listened (open), the host refused (closed), or nobody answered (silent).
+dial() {
+  connected=$(curl -s -o /dev/null --connect-timeout 3 --max-time 4 -w '%{time_connect}' "http://$1:$2/") && code=0 || code=$?
+  case $connected:$code in
+  0:7 | 0.000000:7) echo "closed $1" ;;
+  0:* | 0.000000:*) echo "silent $1" ;;
+  *) echo "open $1" ;;
+  esac
+}
+# dial_peers PORT: all at once; one line each.
+dial_peers() {
+  if [ -r ${peersFile} ]; then
+    while read -r peer; do dial "$peer" "$1" & done <${peersFile}
+    wait
+  fi
+}
+# Before a firewall has this node among its peers, it lets no answer out, not even a refusal.
+peers_let_in() {
+  silent=$(dial_peers ${gossipPort} | sed -n 's/^silent //p' | tr '\\n' ' ')
+  [ -z "$silent" ]
+}
+find_managers() {
+  managers=$(dial_peers ${swarmPort} | sed -n 's/^open //p' | sort)
+  [ -n "$managers" ]
+}
+join_swarm() {
+  waited=0
+  until peers_let_in; do
+    if [ "$waited" -ge "$seconds" ]; then
+      printf 'swarm: nodes that do not let this one in after %s s, or are not there: %s\\n' "$seconds" "$silent" >&2
+      break
+    fi
+    waited=$((waited + 4))
+    sleep 1
+  done
+  until_true 'waiting for a manager of the swarm among the peers' find_managers
+  for manager in $managers; do
+    status=$(engine POST /swarm/join "$(printf '%s' "$body" | sed "s/${anyManager}/$manager/")")
+    # The engine gives up waiting after 20 s and goes on by itself; the wait for the membership is the one that counts.
+    case $status in 200 | 503) return 0 ;; esac
+    printf 'swarm: %s did not take this node in (%s): %s\\n' "$manager" "$status" "$(cat "$answer")" >&2
+    [ "$(info LocalNodeState)" = inactive ] || engine POST '/swarm/leave?force=1' '' >/dev/null
+  done
+  fail 'no manager took this node in; when the join token was rotated by other means, raise rotateJoinTokens and deploy again'
+}
+init_swarm() {
+  # This is the one node that may start the swarm; where its peers are in one, they are, and it has been taken out.
+  if find_managers; then
+    fail "this node is in no swarm and $managers manages one: it was taken out of it. Raise the node's 'replacement' and deploy again"
+  fi
+  status=$(engine POST /swarm/init "$body")
+  [ "$status" = 200 ] || fail "init was refused ($status): $(cat "$answer")"
+}
+
 until_true 'waiting for Docker to answer' engine_answers
 case $(info LocalNodeState) in
-inactive)
-  status=$(engine POST "/swarm/$action" "$body")
-  # The engine gives up waiting for a join after 20 s and goes on by itself; the wait below is the one that counts.
-  case $status in 200 | 503) ;; *) fail "$action was refused ($status): $(cat "$answer")" ;; esac
-  ;;
+inactive) "\${action}_swarm" ;;
 active | pending) ;;
-*) fail "the node's swarm state is '$(info LocalNodeState)' ($(info Error)); 'docker swarm leave' on it and deploy again" ;;
+*) fail "the node's swarm state is '$(info LocalNodeState)' ($(info Error))" ;;
 esac
 until_true 'waiting to become a member of the swarm' is_active
 
@@ -100,9 +155,7 @@ members_swarm_id=$(own_swarm_id)
 if [ -n "$swarm_id" ] && [ "$members_swarm_id" != "$swarm_id" ]; then
   fail "this node is in swarm $members_swarm_id, not in $swarm_id; 'docker swarm leave' on it and deploy again"
 fi
-is_role=worker
-[ "$(info ControlAvailable)" = false ] || is_role=manager
-[ "$is_role" = "$role" ] || fail "this node is a $is_role and the program wants a $role: changing a role in place is not supported"
+members_node_id=$(info NodeID)
 [ "$(info NodeAddr)" = "$private_ip" ] || fail "this node advertises $(info NodeAddr), not its private address $private_ip"
 
 ingress_mtu() { docker network inspect ingress --format '{{index .Options "com.docker.network.driver.mtu"}}' 2>/dev/null; }
@@ -116,6 +169,8 @@ if [ "$action" = init ]; then
     until_true 'waiting for the default ingress network to go' remove_ingress
     until_true 'waiting for an ingress network with the right MTU' create_ingress
   fi
+fi
+if [ -n "$tells" ] && [ "$(info ControlAvailable)" = true ]; then
   members_worker_token=$(docker swarm join-token --quiet worker)
   members_manager_token=$(docker swarm join-token --quiet manager)
 fi

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { membershipProgram } from "../membership/script";
-import { applyCommand, confirmationProgram, printResult, tryAgainMessage } from "./confirmation";
+import { applyCommand, confirmationProgram, printResult, settleCommand, tryAgainMessage } from "./confirmation";
 
 let dir: string;
 beforeEach(() => {
@@ -36,14 +36,8 @@ function run(program: string) {
 
 const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 it.skipIf(!shellcheck)("shellcheck has nothing to say to a whole last step", () => {
-  const join_ = {
-    privateIp: "10.0.0.3",
-    managerIp: "10.0.0.2",
-    swarmId: "s",
-    joinToken: "t",
-    waitSeconds: 10,
-  } as const;
-  const program = membershipProgram({ action: "join", role: "worker", ...join_ }) + confirmationProgram + printResult;
+  const join_ = { privateIp: "10.0.0.3", swarmId: "s", joinToken: "t", tells: true, waitSeconds: 10 };
+  const program = membershipProgram({ action: "join", ...join_ }) + confirmationProgram + printResult;
   const done = spawnSync("shellcheck", ["-s", "sh", "-"], { input: program, encoding: "utf8" });
   expect(done.stdout).toBe("");
   expect(done.status).toBe(0);
@@ -56,6 +50,29 @@ describe("applyCommand", () => {
     expect(done.status).toBe(3);
     expect(read("calls")).toBe("apply --probation 180\n");
     expect(read("sent")).toBe("bundle\n");
+  });
+});
+
+describe("peers that leave", () => {
+  const help = (text: string) => agent(`case $1 in help) printf '%s\\n' '${text}' ;; apply) cat >/dev/null ;; esac`);
+  const apply = () => spawnSync("sh", ["-c", here(applyCommand(180, { keepLivePeers: true }))], { input: "bundle\n" });
+  const settle = () => spawnSync("sh", ["-c", here(settleCommand)]);
+  const done = () =>
+    read("calls")
+      .trim()
+      .split("\n")
+      .filter((call) => call !== "help");
+
+  it("stay until they are let go", () => {
+    help("  apply [--keep-live-peers]\n  settle   let go");
+    expect([apply().status, settle().status]).toEqual([0, 0]);
+    expect(done()).toEqual(["apply --probation 180 --keep-live-peers", "settle"]);
+  });
+
+  it("go at once where the agent is of an older version", () => {
+    help("  apply [--probation SECONDS]");
+    expect([apply().status, settle().status]).toEqual([0, 0]);
+    expect(done()).toEqual(["apply --probation 180"]);
   });
 });
 
@@ -111,14 +128,18 @@ describe("confirmationProgram", () => {
 describe("printResult", () => {
   const before = "report='{\"passed\":true}'\n";
 
-  it("prints the tokens of the node that has them", () => {
-    const variables = "members_swarm_id=s1\nmembers_worker_token=SWMTKN-w\nmembers_manager_token=SWMTKN-m\n";
-    const [swarm = "", report] = run(before + variables + printResult).stdout.split("\n");
-    expect(JSON.parse(swarm)).toEqual({ swarmId: "s1", workerToken: "SWMTKN-w", managerToken: "SWMTKN-m" });
+  it("prints the membership of a node, and the tokens of one that has them", () => {
+    const variables = "members_swarm_id=s1\nmembers_node_id=n1\n";
+    const told = "members_worker_token=SWMTKN-w\nmembers_manager_token=SWMTKN-m\n";
+    const [swarm = "", report] = run(before + variables + told + printResult).stdout.split("\n");
+    const access = { workerToken: "SWMTKN-w", managerToken: "SWMTKN-m" };
+    expect(JSON.parse(swarm)).toEqual({ swarmId: "s1", nodeId: "n1", ...access });
     expect(report).toBe('{"passed":true}');
+    const [worker = ""] = run(before + variables + printResult).stdout.split("\n");
+    expect(JSON.parse(worker)).toEqual({ swarmId: "s1", nodeId: "n1" });
   });
 
-  it("prints the report alone for the others", () => {
-    expect(run(`${before}members_swarm_id=s1\n${printResult}`).stdout).toBe('{"passed":true}\n');
+  it("prints the report alone for a host that the program puts into no swarm", () => {
+    expect(run(`${before}${printResult}`).stdout).toBe('{"passed":true}\n');
   });
 });

@@ -14,11 +14,12 @@ export interface ApplyOptions {
 
 /** Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. */
 export function applyCommand(probationSeconds: number, { keepSwarm, keepLivePeers }: ApplyOptions = {}): string {
-  const apply = `${agentPath} apply --probation ${probationSeconds}${keepSwarm ? " --keep-swarm" : ""}`;
-  if (keepLivePeers)
-    // An agent that came with an older version of this package does not know it: there the peers change at once.
-    return `cat >${sentPath} && keep=$(${agentPath} help | grep -o -e --keep-live-peers | head -n 1 || :) && ${apply} $keep <${sentPath}`;
-  return `cat >${sentPath} && ${apply} <${sentPath}`;
+  const keep = keepSwarm ? " --keep-swarm" : "";
+  const apply = `${agentPath} apply --probation ${probationSeconds}${keep}`;
+  if (!keepLivePeers) return `cat >${sentPath} && ${apply} <${sentPath}`;
+  // An agent that came with an older version of this package does not know it: there the peers change at once.
+  const live = `$(${agentPath} help | grep -o -e --keep-live-peers | head -n 1 || :)`;
+  return `cat >${sentPath} && live=${live} && ${apply} $live <${sentPath}`;
 }
 
 /** The peers are those that the last bundle named, and no others. */
@@ -68,11 +69,14 @@ export function confirmationAround(between: string): string {
 /** Confirms and verifies. */
 export const confirmationProgram = confirmationAround("");
 
-/** Prints the report, and on the node that started the swarm the join tokens before it: there the output is a secret. */
+/** Prints the report, and before it, on a node of a swarm, its membership; with the join tokens where it knows them. */
 export const printResult = `
-if [ -n "\${members_worker_token-}" ]; then
-  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s"}\\n' \\
-    "$members_swarm_id" "$members_worker_token" "$members_manager_token"
+if [ -n "\${members_swarm_id-}" ]; then
+  printf '{"swarmId":"%s","nodeId":"%s"' "$members_swarm_id" "$members_node_id"
+  if [ -n "\${members_worker_token-}" ]; then
+    printf ',"workerToken":"%s","managerToken":"%s"' "$members_worker_token" "$members_manager_token"
+  fi
+  printf '}\\n'
 fi
 printf '%s\\n' "$report"
 `;

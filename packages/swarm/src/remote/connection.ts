@@ -23,7 +23,9 @@ const pauseBetweenDials = 5;
  * once is therefore given up sooner, after about a third of `dialSeconds`. With SSH_AUTH_SOCK set the provider dials
  * that agent as well, and fails when it cannot; no argument turns this off.
  */
-export function connection(target: SshTarget): command.types.input.remote.ConnectionArgs {
+export function connection(
+  target: Omit<SshTarget, "user"> & { readonly user: pulumi.Input<string> },
+): command.types.input.remote.ConnectionArgs {
   return {
     host: target.host,
     port: target.port,

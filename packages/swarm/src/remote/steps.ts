@@ -105,10 +105,12 @@ export function peersStep(place: StepPlace, epoch: pulumi.Input<string>): comman
   );
 }
 
+/** A manager to do it on; which one may change from run to run. */
+export type ClusterTarget = Omit<SshTarget, "user"> & { readonly user: pulumi.Input<string> };
+
 export interface ClusterPlace {
   readonly name: string;
-  /** A manager to do it on; which one may change from run to run. */
-  readonly target: SshTarget;
+  readonly target: ClusterTarget;
   readonly parent: pulumi.Resource;
   readonly dependsOn: readonly pulumi.Resource[];
 }
@@ -125,7 +127,11 @@ export function clusterStep(place: ClusterPlace, program: pulumi.Output<string |
     name,
     {
       connection: connection(target),
-      create: text(program.apply((known) => (known === undefined ? undefined : "sh -s"))),
+      create: text(
+        pulumi
+          .all([program, target.user])
+          .apply(([known, user]) => (known === undefined ? undefined : rootText(user, "sh -s"))),
+      ),
       stdin: text(program),
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
@@ -183,7 +189,11 @@ export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remo
 
 /** The steps need root; another user gets it from sudo, without a password. */
 function asRoot({ target }: StepPlace, commandText: string): string {
-  return target.user === "root" ? commandText : `sudo -n sh -c ${quote(commandText)}`;
+  return rootText(target.user, commandText);
+}
+
+function rootText(user: string, commandText: string): string {
+  return user === "root" ? commandText : `sudo -n sh -c ${quote(commandText)}`;
 }
 
 function common(place: StepPlace) {

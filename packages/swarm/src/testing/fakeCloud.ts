@@ -13,6 +13,8 @@ export interface FakeCloud {
   /** The inputs of one resource. */
   inputsOf(name: string): Asked["inputs"];
   ofType(type: string): readonly Asked[];
+  /** Whether one resource was made before another one was begun. */
+  isDoneBefore(earlier: string, later: string): boolean;
   /** Waits until every resource that the program made has been asked for. */
   settled(): Promise<void>;
 }
@@ -20,22 +22,68 @@ export interface FakeCloud {
 export const hostKey = `ssh-ed25519 ${Buffer.concat([Buffer.from("0000000b7373682d6564323535313900000020", "hex"), Buffer.alloc(32, 7)]).toString("base64")}`;
 export const tokens = { worker: "SWMTKN-1-ca-worker", manager: "SWMTKN-1-ca-manager" };
 
-export interface FakeCloudSettings {
+/** A node of a swarm that is there, as its managers list it. */
+export interface FakeMember {
+  /** Its server's name, without the cluster's. */
+  readonly name: string;
+  readonly role: "manager" | "worker";
+  readonly dead?: boolean;
+}
+
+export interface FakeOptions {
   /** No id and no output is known yet, as at a first preview. Default: false. */
   readonly preview?: boolean;
+  /** The swarm as it was before this run; its first manager leads. Default: there is none. */
+  readonly swarm?: readonly FakeMember[];
+  /** Answers come in a random order, as far as the program lets them. Default: false. */
+  readonly slow?: boolean;
   /**
    * Servers that are there: by id, for `getServer` and imports, or by the resource's name, for what Pulumi knows under another
    * one. They stay as they are, whatever the program says of them.
    */
   readonly servers?: Readonly<Record<string, object>>;
+  /** Id of the server that started the swarm. Default: what the program says. */
+  readonly founder?: string;
 }
 
-export async function fakeCloud({ preview = false, servers = {} }: FakeCloudSettings = {}): Promise<FakeCloud> {
+export async function fakeCloud({
+  preview = false,
+  swarm = [],
+  slow = false,
+  founder,
+  servers = {},
+}: FakeOptions = {}): Promise<FakeCloud> {
   const asked: Asked[] = [];
+  const leader = swarm.find((one) => one.role === "manager" && !one.dead);
+  const survey = (server: string): string => {
+    const own = swarm.find((one) => `prod-${one.name}` === server && !one.dead);
+    if (own === undefined) return JSON.stringify({ state: "inactive", nodeId: "", error: "" });
+    const account = { state: "active", nodeId: `id-${own.name}`, error: "" };
+    if (own.role === "worker") return JSON.stringify(account);
+    const members = swarm.map(({ name, role, dead }) => ({
+      id: `id-${name}`,
+      name: `prod-${name}`,
+      role,
+      availability: "active",
+      state: dead ? "down" : "ready",
+      leaving: false,
+      ...(role === "manager"
+        ? { leader: name === leader?.name, reachability: dead ? "unreachable" : "reachable" }
+        : {}),
+    }));
+    const access = { swarmId: "swarm1", workerToken: tokens.worker, managerToken: tokens.manager };
+    return [account, access, ...members].map((line) => JSON.stringify(line)).join("\n");
+  };
+  const begunAt = new Map<string, number>();
+  const doneAt = new Map<string, number>();
+  let clock = 0;
   let ids = 100;
   let hosts = 1;
   const stdoutOf = (name: string, inputs: Asked["inputs"]): string => {
     if (name.endsWith("-bootstrap")) return hostKey;
+    if (name.endsWith("-policy"))
+      return String(inputs.create).includes("survey") ? survey(name.replace("-policy", "")) : "";
+    if (!/-(membership|verification)$/.test(name)) return "";
     const report = {
       version: 1,
       node: name,
@@ -44,17 +92,26 @@ export async function fakeCloud({ preview = false, servers = {} }: FakeCloudSett
       passed: true,
       checks: [{ name: "peers", passed: true, expected: "", found: "" }],
     };
-    const swarm = { swarmId: "swarm1", workerToken: tokens.worker, managerToken: tokens.manager };
-    const started = plain(inputs.stdin).includes("action='init'");
-    return [...(started ? [swarm] : []), report].map((line) => `${JSON.stringify(line)}\n`).join("");
+    if (name.endsWith("-verification")) return JSON.stringify(report);
+    const told = plain(inputs.stdin).includes("tells='yes'");
+    const id = `id-${name.replace(/^prod-|-membership$/g, "")}`;
+    const member = {
+      swarmId: "swarm1",
+      nodeId: id,
+      ...(told ? { workerToken: tokens.worker, managerToken: tokens.manager } : {}),
+    };
+    return [member, report].map((line) => `${JSON.stringify(line)}\n`).join("");
   };
   await pulumi.runtime.setMocks(
     {
-      newResource({ type, name, inputs, id: imported }) {
+      async newResource({ type, name, inputs, id: imported }) {
         asked.push({ type, name, inputs });
+        begunAt.set(name, ++clock);
         const there = servers[imported ?? ""] ?? servers[name];
         if (there !== undefined) return { id: imported || "77", state: { ...inputs, ...there } };
         if (preview) return { id: undefined, state: {} };
+        if (slow) await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
+        doneAt.set(name, ++clock);
         const id = String(ids++);
         if (type === "hcloud:index/server:Server") {
           const host = ++hosts;
@@ -62,6 +119,7 @@ export async function fakeCloud({ preview = false, servers = {} }: FakeCloudSett
           const addresses = { ipv4Address: `203.0.113.${host}`, ipv6Address: `2001:db8:1:${host}::1` };
           return { id, state: { ...inputs, ...addresses, networks } };
         }
+        if (type === "command:local:Command") return { id, state: { ...inputs, stdin: founder ?? inputs.stdin } };
         const printed = type === "command:remote:Command" ? { stdout: stdoutOf(name, inputs), stderr: "" } : {};
         return { id, state: { ...inputs, ...printed } };
       },
@@ -78,6 +136,12 @@ export async function fakeCloud({ preview = false, servers = {} }: FakeCloudSett
   );
   return {
     asked,
+    isDoneBefore(earlier, later) {
+      const [one, other] = [earlier, later].map((name) => asked.findIndex((request) => request.name === name));
+      if (one === undefined || other === undefined || one < 0 || other < 0)
+        throw new Error(`${earlier}, ${later}: not asked for`);
+      return (doneAt.get(earlier) ?? Number.POSITIVE_INFINITY) <= (begunAt.get(later) ?? -1);
+    },
     inputsOf(name) {
       const found = asked.filter((one) => one.name === name);
       if (found.length !== 1) throw new Error(`${found.length} resources are named ${name}`);

@@ -21,11 +21,13 @@ live_swarm_peers() {
   } | awk -v own="${swarm#* }" '$0 != "" && $0 != own && !seen[$0]++'
 }
 
-# keep_swarm DIRECTORY: refuses a bundle whose peers leave out one of the live ones, for that node would be cut off.
+# keep_swarm DIRECTORY: refuses a bundle whose peers leave out one of the live ones, for that node would be cut off. One that is
+# kept for as long as it lives (keep-live-peers) is not.
 keep_swarm() {
   live_swarm_peers >"$WORK/swarm-peers" ||
     die 3 'nothing changed: this host is in a swarm, and its Docker does not say which nodes must not be cut off'
   if [ -e "$1/peers" ]; then cp "$1/peers" "$WORK/kept-peers"; else stored_peers >"$WORK/kept-peers"; fi
+  [ -z "$keep_live" ] || stored_peers >>"$WORK/kept-peers"
   cut=$(grep -vFxf "$WORK/kept-peers" "$WORK/swarm-peers" | tr '\n' ' ' || :)
   [ -z "$cut" ] || die 3 "nothing changed: it would cut off nodes of the running swarm: ${cut% }. Name them as peers"
 }

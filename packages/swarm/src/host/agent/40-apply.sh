@@ -107,6 +107,7 @@ load_or_undo() {
 apply() {
   probation=0
   keep=
+  keep_live=
   while [ $# -gt 0 ]; do
     case $1 in
       --probation)
@@ -115,6 +116,7 @@ apply() {
         shift
         ;;
       --keep-swarm) keep=yes ;;
+      --keep-live-peers) keep_live=yes ;;
       *) die 2 "apply does not know $1" ;;
     esac
     shift
@@ -129,7 +131,28 @@ apply() {
 }
 
 apply_peers() {
-  sort -u "$WORK/new/peers" >"$WORK/peers"
+  sort -u "$WORK/new/peers" >"$WORK/wanted"
+  put "$WORK/wanted" "$ETC/peers-wanted" || die 4 'the peers could not be stored'
+  cp "$WORK/wanted" "$WORK/peers"
+  if [ -n "$keep_live" ]; then add_live_peers; fi
+  use_peers
+}
+
+# A node that is about to leave the swarm must be reached until it has. One that the swarm does not know is let go at once.
+add_live_peers() {
+  if ! live_swarm_peers >"$WORK/live"; then stored_peers >"$WORK/live"; fi
+  stored_peers | grep -Fxf "$WORK/live" | sort -u - "$WORK/wanted" >"$WORK/peers" || :
+}
+
+# settle: no peers but those that were asked for last.
+settle() {
+  [ -e "$ETC/peers-wanted" ] || return 0
+  cp "$ETC/peers-wanted" "$WORK/peers"
+  use_peers
+}
+
+# use_peers: those in the workspace come into force.
+use_peers() {
   put "$WORK/peers" "$ETC/peers" || die 4 'the peers could not be stored'
   peers_differ || return 0
   if ! { ensure_sets && load_peers "$ETC/peers"; }; then die 4 'the peers could not be loaded'; fi

@@ -1,0 +1,84 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parseSurvey, surveyProgram } from "./survey";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "survey-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function survey(docker: string) {
+  writeFileSync(join(dir, "docker"), `#!/bin/sh\n${docker}\n`);
+  writeFileSync(join(dir, "sleep"), "#!/bin/sh\n");
+  for (const name of ["docker", "sleep"]) chmodSync(join(dir, name), 0o755);
+  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
+  return spawnSync("sh", ["-c", `set -eu\n${surveyProgram}survey # servers 1 2`], { encoding: "utf8", env });
+}
+
+const own = (state: string) => `{"state":"${state}","nodeId":"n1","error":""}`;
+const node = (id: string, more: string) =>
+  `{"id":"${id}","name":"prod-${id}","role":"manager","availability":"active","state":"ready","leaving":false${more}}`;
+/** Docker on a manager. */
+const manager = (list: string) => `case "$*" in
+  info) ;;
+  *LocalNodeState*) echo '${own("active")}' ;;
+  *ControlAvailable*) echo true ;;
+  *Cluster.ID*) echo s1 ;;
+  'node ls'*) ${list} ;;
+  *join-token*) echo "SWMTKN-1-$4" ;;
+  'node inspect m1'*) echo '${node("m1", ',"leader":true,"reachability":"reachable"')}' ;;
+  'node inspect gone'*) echo 'no such node' >&2; exit 1 ;;
+  *) exit 99 ;;
+esac`;
+
+describe("survey", () => {
+  it("tells of a swarm: tokens and nodes; one that goes meanwhile is left out", () => {
+    const done = survey(manager("echo m1; echo gone"));
+    expect(done.status).toBe(0);
+    expect(parseSurvey(done.stdout)).toEqual({
+      state: "active",
+      nodeId: "n1",
+      error: "",
+      swarm: {
+        access: { swarmId: "s1", workerToken: "SWMTKN-1-worker", managerToken: "SWMTKN-1-manager" },
+        members: [expect.objectContaining({ id: "m1", name: "prod-m1", leader: true, reachability: "reachable" })],
+      },
+    });
+  });
+
+  it("has no swarm to tell of where there is no leader, and on a node that is no manager", () => {
+    const lost = survey(manager("echo 'The swarm does not have a leader' >&2; exit 1"));
+    expect([lost.status, parseSurvey(lost.stdout)]).toEqual([0, { state: "active", nodeId: "n1", error: "" }]);
+    const fresh = survey(`case "$*" in info) ;; *LocalNodeState*) echo '${own("inactive")}' ;; *) echo false ;; esac`);
+    expect([fresh.status, parseSurvey(fresh.stdout).state]).toEqual([0, "inactive"]);
+  });
+
+  it("ends, when Docker is silent", () => {
+    const silent = survey("exit 1");
+    expect([silent.status, parseSurvey(silent.stdout).state]).toEqual([0, "unknown"]);
+  });
+
+  it("reads nothing else, and quotes no token", () => {
+    const token = "SWMTKN-1-secret";
+    for (const text of ["", "{}", `${own("active")}\n{"swarmId":"${token}"}`, `${own("active")}\n${token}`]) {
+      let message = "";
+      try {
+        parseSurvey(text);
+      } catch (error) {
+        message = String(error);
+      }
+      expect(message).toMatch(/cannot be read/);
+      expect(message).not.toContain(token);
+    }
+  });
+
+  const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
+  it.skipIf(!shellcheck)("leaves shellcheck nothing to say", () => {
+    const done = spawnSync("shellcheck", ["-s", "sh", "-"], { input: `${surveyProgram}survey\n`, encoding: "utf8" });
+    expect(done.stdout).toBe("");
+  });
+});

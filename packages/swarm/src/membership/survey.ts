@@ -1,0 +1,89 @@
+/** What a manager knows of its swarm: the shell that asks, and the reading of the answer. */
+import * as z from "zod";
+
+/** Swarm label of a node that is on its way out; one that is wanted after all is put back to work by it. */
+export const leavingLabel = "hcloud-swarm.leaving";
+
+const memberSchema = z.object({
+  id: z.string().min(1),
+  /** Host name, which is the server's name in Hetzner Cloud. */
+  name: z.string(),
+  role: z.enum(["manager", "worker"]),
+  availability: z.enum(["active", "pause", "drain"]),
+  /** `ready`, or why not: `down`, `disconnected`, `unknown`. */
+  state: z.string(),
+  leaving: z.boolean(),
+  leader: z.boolean().default(false),
+  /** Of managers: `reachable`, or why not. */
+  reachability: z.string().optional(),
+});
+
+/** A node as its swarm sees it. */
+export type Member = z.output<typeof memberSchema>;
+
+const surveySchema = z.object({
+  /** Of this node's Docker in its swarm: `inactive`, `active`, `pending`, `locked`, `error`; `unknown` when Docker is silent. */
+  state: z.string(),
+  nodeId: z.string(),
+  /** Why the state is what it is, where Docker says so. */
+  error: z.string(),
+});
+
+const accessSchema = z.object({
+  swarmId: z.string().min(1),
+  workerToken: z.string().startsWith("SWMTKN-"),
+  managerToken: z.string().startsWith("SWMTKN-"),
+});
+
+/** What a node needs to become a member. The tokens are secrets. */
+export type SwarmAccess = z.output<typeof accessSchema>;
+
+export interface Survey extends z.output<typeof surveySchema> {
+  /** On a manager of a swarm that has a leader. */
+  readonly swarm?: { readonly access: SwarmAccess; readonly members: readonly Member[] };
+}
+
+/**
+ * A function `survey` for a manager, that prints one line of JSON on how it stands with its swarm and, where it manages one that
+ * has a leader, one with the join tokens and one for every member. It never fails: a node in no swarm has an answer, too.
+ * The output holds the join tokens, so it is a secret; they are in no process's arguments.
+ */
+export const surveyProgram = `survey() {
+  left=30
+  until docker info >/dev/null 2>&1; do
+    [ "$left" -gt 0 ] || { echo '{"state":"unknown","nodeId":"","error":"Docker does not answer"}'; return 0; }
+    left=$((left - 1))
+    sleep 1
+  done
+  docker info --format '{"state":{{json .Swarm.LocalNodeState}},"nodeId":{{json .Swarm.NodeID}},"error":{{json .Swarm.Error}}}'
+  [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || return 0
+  members=$(docker node ls --quiet) && swarm=$(docker info --format '{{.Swarm.Cluster.ID}}') &&
+    worker=$(docker swarm join-token --quiet worker) && manager=$(docker swarm join-token --quiet manager) || return 0
+  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s"}\\n' "$swarm" "$worker" "$manager"
+  for member in $members; do
+    docker node inspect "$member" --format '{"id":{{json .ID}},"name":{{json .Description.Hostname}},"role":{{json .Spec.Role}},"availability":{{json .Spec.Availability}},"state":{{json .Status.State}},"leaving":{{if index .Spec.Labels "${leavingLabel}"}}true{{else}}false{{end}}{{with .ManagerStatus}},"leader":{{.Leader}},"reachability":{{json .Reachability}}{{end}}}' || :
+  done
+}
+`;
+
+/** Reads what `survey` printed. Errors quote nothing of it. */
+export function parseSurvey(stdout: string): Survey {
+  const lines = stdout.trim().split("\n").map(jsonOf);
+  const [own, access, ...members] = lines;
+  const self = surveySchema.safeParse(own);
+  if (!self.success) throw new Error("a manager's account of its swarm cannot be read");
+  if (lines.length === 1) return self.data;
+  const swarm = z
+    .object({ access: accessSchema, members: z.array(memberSchema).min(1) })
+    .safeParse({ access, members });
+  if (!swarm.success) throw new Error("a manager's list of its swarm's nodes cannot be read");
+  return { ...self.data, swarm: swarm.data };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,185 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Step } from "./transition";
+import { transitionProgram } from "./transitionScript";
+
+/**
+ * A manager's Docker: one file `NODE.node` a node (`role state availability reachability leader`), changed as the real one
+ * would; `tasks` and `wanting` hold what runs on a leaving node and which services lack tasks.
+ */
+const docker = `
+echo "$*" >>"$FAKE/calls"
+get() { cut -d ' ' -f "$2" "$FAKE/$1.node"; }
+change() { awk -v f="$2" -v v="$3" '{ $f = v; print }' "$FAKE/$1.node" >"$FAKE/new" && mv "$FAKE/new" "$FAKE/$1.node"; }
+case "$*" in
+'node ls'*)
+  [ ! -e "$FAKE/leaderless" ] || { echo 'The swarm does not have a leader' >&2; exit 1; }
+  for file in "$FAKE"/*.node; do
+    id=$(basename "$file" .node)
+    case "$*" in
+    *role=manager*) [ "$(get "$id" 1)" = manager ] || continue ;;
+    *id=*) [ "$id" = "\${5#id=}" ] || continue ;;
+    esac
+    echo "$id"
+  done ;;
+'node inspect'*)
+  id=$3
+  case "$5" in
+  *Spec.Role*) get "$id" 1 ;;
+  *'Status.State}} {{with'*) if [ "$(get "$id" 1)" = manager ]; then echo "$(get "$id" 2) $(get "$id" 4)"; else echo "$(get "$id" 2) worker"; fi ;;
+  *Status.State*) get "$id" 2 ;;
+  *Availability*) get "$id" 3 ;;
+  *Hostname*) echo "prod-$id" ;;
+  *'}}yes{{'*) [ "$(get "$id" 4)" = - ] || echo yes ;;
+  *Reachability*) get "$id" 4 ;;
+  *Leader*) get "$id" 5 ;;
+  esac ;;
+'node update'*)
+  for id; do :; done
+  case "$*" in
+  *'--role worker'*) change "$id" 1 worker; change "$id" 4 -; change "$id" 5 false ;;
+  *'--role manager'*) change "$id" 1 manager; change "$id" 4 reachable ;;
+  *drain*) change "$id" 3 drain; [ ! -e "$FAKE/stuck" ] || exit 0; : >"$FAKE/tasks"; : >"$FAKE/wanting" ;;
+  *pause*) change "$id" 3 pause ;;
+  *'availability active'*) change "$id" 3 active ;;
+  esac ;;
+'node ps'*) cat "$FAKE/tasks" ;;
+'service ls'*) cat "$FAKE/wanting" ;;
+'node rm'*) for id; do :; done; rm "$FAKE/$id.node" ;;
+*) echo "unexpected: docker $*" >&2; exit 99 ;;
+esac`;
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "transition-"));
+  for (const [name, body] of Object.entries({ docker, sleep: ":" })) {
+    writeFileSync(join(dir, name), `#!/bin/sh\n${body}\n`);
+    chmodSync(join(dir, name), 0o755);
+  }
+  set({ tasks: "", wanting: "" });
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+function set(files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text === "" ? "" : `${text}\n`);
+}
+const read = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), "utf8").trim() : "");
+const changes = () =>
+  read("calls")
+    .split("\n")
+    .filter((call) => /^node (update|rm)/.test(call));
+
+const bounds = { waitSeconds: 2, drainSeconds: 2 };
+const steps = (...words: string[]): Step[] =>
+  words.map((word) => {
+    const [action = "", id = ""] = word.split(" ");
+    return { action, id, name: `prod-${id}` } as Step;
+  });
+function run(...words: string[]) {
+  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}`, FAKE: dir };
+  const input = transitionProgram(steps(...words), bounds);
+  const { status, stdout, stderr } = spawnSync("sh", ["-s"], { input, encoding: "utf8", env });
+  return { status, stdout, stderr };
+}
+const manager = "manager ready active reachable false";
+const leader = "manager ready active reachable true";
+const worker = "worker ready active - false";
+const deadManager = "manager down active unreachable false";
+
+describe("transitionProgram", () => {
+  it("is nothing where there is nothing to do", () => {
+    expect(transitionProgram([], bounds)).toBeUndefined();
+  });
+
+  it("drains, demotes and removes, and tells who left", () => {
+    set({
+      "m1.node": leader,
+      "m2.node": manager,
+      "m3.node": manager,
+      "w1.node": worker,
+      tasks: "Running 2 minutes ago",
+    });
+    const done = run("quiesce w1", "quiesce m3", "drain w1", "remove w1", "drain m3", "demote m3", "remove m3");
+    expect(done).toMatchObject({ status: 0, stdout: "w1 m3\n" });
+    expect(changes()).toEqual([
+      "node update --availability pause --label-add hcloud-swarm.leaving=1 w1",
+      "node update --availability pause --label-add hcloud-swarm.leaving=1 m3",
+      "node update --availability drain w1",
+      "node rm --force w1",
+      "node update --availability drain m3",
+      "node update --role worker m3",
+      "node rm --force m3",
+    ]);
+  });
+
+  it("passes over what is done already, as after an interruption", () => {
+    set({ "m1.node": leader, "m2.node": manager, "m3.node": "worker ready drain - false" });
+    const done = run("quiesce w1", "quiesce m3", "drain w1", "remove w1", "demote m3", "remove m3");
+    expect(done).toMatchObject({ status: 0, stdout: "w1 m3\n" });
+    expect(changes()).toEqual(["node rm --force m3"]);
+  });
+
+  it("refuses a step that would lose the quorum, before it is taken", () => {
+    set({ "m1.node": leader, "m2.node": manager, "m3.node": deadManager });
+    const done = run("demote m2");
+    expect(done).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/demoting prod-m2 would lose.*1 of 2.*prod-m3/),
+    });
+    expect(changes()).toEqual([]);
+    expect(run("demote m3").status).toBe(0);
+    expect(run("demote m2").status).toBe(0);
+  });
+
+  it("begins nothing without a quorum", () => {
+    set({ "m1.node": leader, "m2.node": deadManager, "m3.node": deadManager });
+    expect(run("demote m2")).toMatchObject({ status: 1, stderr: expect.stringMatching(/only 1 of 3 managers answer/) });
+    set({ leaderless: "" });
+    expect(run("remove m2")).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/no leader: its quorum is lost/),
+    });
+    expect(changes()).toEqual([]);
+  });
+
+  it("lets only a manager that leads yield", () => {
+    set({ "m1.node": leader, "m2.node": manager, "m3.node": manager });
+    expect(run("yield m2").status).toBe(0);
+    expect(changes()).toEqual([]);
+    expect(run("yield m1").status).toBe(0);
+    expect(changes()).toEqual(["node update --role worker m1"]);
+  });
+
+  it("promotes, and puts back to work", () => {
+    set({ "m1.node": leader, "w1.node": "worker ready drain - false" });
+    expect(run("activate w1", "promote w1")).toMatchObject({ status: 0, stdout: "\n" });
+    expect(read("w1.node")).toBe("manager ready active reachable false");
+  });
+
+  it("waits for tasks to run elsewhere, but not for ever, and says which services lack some", () => {
+    set({ "m1.node": leader, "w1.node": worker, tasks: "", wanting: "1/2 before", stuck: "" });
+    expect(run("drain w1").stderr).not.toMatch(/not all come up/);
+    // What lacked tasks before does not count; from now on another service does.
+    set({ "w2.node": worker, tasks: "Running 1 minute ago", wanting: "1/2 before" });
+    const done = run("drain w2", "remove w2");
+    expect(done).toMatchObject({ status: 0, stdout: "w2\n" });
+    expect(done.stderr).toMatch(/prod-w2: its tasks have not all come up elsewhere within 2 s.*before/);
+  });
+
+  it("removes a dead node without waiting for its tasks", () => {
+    set({ "m1.node": leader, "w1.node": "worker down active - false", tasks: "Running 2 hours ago" });
+    const done = run("quiesce w1", "drain w1", "remove w1");
+    expect(done).toMatchObject({ status: 0, stdout: "w1\n" });
+    expect(done.stderr).not.toMatch(/not all come up/);
+  });
+
+  const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
+  it.skipIf(!shellcheck)("leaves shellcheck nothing to say", () => {
+    const input = transitionProgram(steps("demote m1"), bounds);
+    // SC2317, SC2329: the steps name the functions. SC2046: one word a service is what is wanted.
+    const options = ["-s", "sh", "-e", "SC2317,SC2329,SC2046", "-"];
+    expect(spawnSync("shellcheck", options, { input, encoding: "utf8" }).stdout).toBe("");
+  });
+});

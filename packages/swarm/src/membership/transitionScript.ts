@@ -1,0 +1,128 @@
+/**
+ * The shell that carries a transition out, on a manager that stays. It looks at the swarm again before every step: a node that
+ * is as it must be already is passed over, and a step that would lose the quorum is refused. What it does goes to standard
+ * error, one line a step; at the end it prints the ids of the nodes that left.
+ */
+import { quote } from "../shell";
+import { leavingLabel } from "./survey";
+import type { Step } from "./transition";
+
+export interface TransitionBounds {
+  /** For a swarm's own answer (a role that changes, a node that goes), in seconds. */
+  readonly waitSeconds: number;
+  /** For the tasks of one node to run elsewhere, in seconds; after it the node leaves all the same. */
+  readonly drainSeconds: number;
+}
+
+/** The program for `sh -s`, without any secret; nothing where there is nothing to do. */
+export function transitionProgram(steps: readonly Step[], bounds: TransitionBounds): string | undefined {
+  if (steps.length === 0) return undefined;
+  const lines = steps.map(({ action, id, name }) => `${action} ${id} ${name}\n`).join("");
+  return `seconds=${bounds.waitSeconds}\ndrain_seconds=${bounds.drainSeconds}\nsteps=${quote(lines)}\n${script}`;
+}
+
+const script = `set -eu
+fail() { printf 'swarm: %s\\n' "$*" >&2; exit 1; }
+say() { printf 'swarm: %s\\n' "$*" >&2; }
+of_node() { docker node inspect "$1" --format "$2"; }
+is_there() { docker node ls --quiet --filter "id=$1" | grep -q .; }
+role_of() { of_node "$1" '{{.Spec.Role}}'; }
+# A manager is one until the others have let it go, whatever its role is to be.
+is_manager() { [ "$(of_node "$1" '{{if .ManagerStatus}}yes{{end}}')" = yes ]; }
+answers() { [ "$(of_node "$1" '{{.Status.State}} {{with .ManagerStatus}}{{.Reachability}}{{else}}worker{{end}}')" = 'ready reachable' ]; }
+
+# until_true SECONDS COMMAND...: false when it did not come true in time.
+until_true() {
+  end=$(($(date +%s) + $1))
+  shift
+  until "$@"; do
+    [ "$(date +%s)" -lt "$end" ] || return 1
+    sleep 1
+  done
+}
+has_leader() { docker node ls --quiet >/dev/null 2>&1; }
+# Somebody else may have changed the node since it was read: the manager says so, and it is asked again.
+update() { until_true 10 docker node update "$@" >/dev/null || fail "docker node update $* was refused"; }
+
+# quorum_without ID: fails unless more managers answer than do not, now and when that one is none any more.
+quorum_without() {
+  docker node ls --quiet >/dev/null || fail 'the swarm has lost its quorum: bring its managers back before anything else'
+  yes=0 no=0 silent=
+  for manager in $(docker node ls --quiet --filter role=manager); do
+    if answers "$manager"; then yes=$((yes + 1)); else no=$((no + 1)) silent="$silent $(of_node "$manager" '{{.Description.Hostname}}')"; fi
+  done
+  [ "$yes" -gt "$no" ] || fail "only $yes of $((yes + no)) managers answer (silent:$silent): repair those first"
+  if answers "$1"; then yes=$((yes - 1)); else no=$((no - 1)); fi
+  [ "$yes" -gt "$no" ] ||
+    fail "demoting $2 would lose the quorum: $yes of $((yes + no)) managers would answer (silent:$silent). It was not demoted;" \\
+      'repair or replace the silent managers with a deployment of its own first'
+}
+
+activate() { update --availability active --label-rm '${leavingLabel}' "$1"; }
+quiesce() {
+  if [ "$(of_node "$1" '{{.Spec.Availability}}')" = active ]; then
+    update --availability pause --label-add '${leavingLabel}=1' "$1"
+  fi
+}
+
+is_reachable() { [ "$(of_node "$1" '{{with .ManagerStatus}}{{.Reachability}}{{end}}')" = reachable ]; }
+promote() {
+  if [ "$(role_of "$1")" != manager ]; then update --role manager "$1"; fi
+  until_true "$seconds" is_reachable "$1" || fail "$2 was promoted, and is no reachable manager after $seconds s"
+}
+
+is_no_manager() { ! is_manager "$1"; }
+demote() {
+  if is_manager "$1"; then
+    quorum_without "$1" "$2"
+    if [ "$(role_of "$1")" != worker ]; then update --role worker "$1"; fi
+  fi
+  # A leader that goes takes the answer with it: another one is elected first.
+  until_true "$seconds" has_leader || fail "$2 was demoted, and the swarm has no leader after $seconds s"
+  until_true "$seconds" is_no_manager "$1" || fail "$2 was demoted, and still is a manager after $seconds s"
+}
+
+yield() {
+  if [ "$(of_node "$1" '{{with .ManagerStatus}}{{.Leader}}{{end}}')" = true ]; then demote "$1" "$2"; fi
+}
+
+# Tasks that still run there, dead nodes' apart: theirs run nowhere.
+is_empty() {
+  [ "$(of_node "$1" '{{.Status.State}}')" = ready ] || return 0
+  [ -z "$(docker node ps "$1" --filter desired-state=running --format '{{.ID}}')" ] || return 1
+  ! docker node ps "$1" --format '{{.CurrentState}}' | grep -Eq '^(Running|Starting|Preparing|Ready) '
+}
+# Services with fewer running tasks than they want.
+wanting() { docker service ls --format '{{.Replicas}} {{.Name}}' | awk '{ split($1, n, "/"); if (n[1] + 0 < n[2] + 0) print $NF }'; }
+# What wants tasks now and did not before.
+have_moved() { is_empty "$1" && ! wanting | grep -Fxv "$lacking" | grep -q .; }
+drain() {
+  lacking=$(wanting)
+  [ -n "$lacking" ] || lacking='-'
+  update --availability drain "$1"
+  until_true "$drain_seconds" have_moved "$1" || {
+    say "$2: its tasks have not all come up elsewhere within $drain_seconds s; it leaves all the same. Services that lack tasks:" $(wanting)
+  }
+}
+
+is_gone() { ! is_there "$1"; }
+remove() {
+  docker node rm --force "$1" >/dev/null
+  until_true "$seconds" is_gone "$1" || fail "$2 was removed, and is still listed after $seconds s"
+}
+
+until_true "$seconds" has_leader || fail 'the swarm has no leader: its quorum is lost'
+left=
+# Not in a pipe, whose loop would be a process of its own.
+while read -r action id name; do
+  [ -n "$action" ] || continue
+  if is_there "$id"; then
+    say "$action $name"
+    "$action" "$id" "$name" </dev/null
+  fi
+  [ "$action" != remove ] || left="$left $id"
+done <<STEPS
+$steps
+STEPS
+printf '%s\\n' "\${left# }"
+`;

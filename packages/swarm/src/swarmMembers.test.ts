@@ -1,0 +1,194 @@
+/** The swarm's life, as the program asks for it: which steps there are, in what order, and which of them have nothing to do. */
+import { describe, expect, it } from "vitest";
+import type { PoolArgs, SwarmClusterArgs } from "./args";
+import { bootstrapHostKey } from "./remote/sshKey";
+import { SwarmCluster } from "./swarmCluster";
+import {
+  type FakeCloud,
+  type FakeMember,
+  type FakeOptions,
+  fakeCloud,
+  known,
+  plain,
+  tokens,
+} from "./testing/fakeCloud";
+
+const { privateKey } = bootstrapHostKey("a test", "key", "pair");
+const named = (role: "manager" | "worker", ...names: string[]): PoolArgs => ({
+  role,
+  nodes: Object.fromEntries(names.map((name) => [name, {}])),
+});
+const pools = (managers: string[], workers: string[]): SwarmClusterArgs["pools"] => ({
+  m: named("manager", ...managers),
+  ...(workers.length === 0 ? {} : { w: named("worker", ...workers) }),
+});
+const members = (managers: string[], workers: string[], dead: string[] = []): FakeMember[] => [
+  ...managers.map((name) => ({ name, role: "manager" as const, dead: dead.includes(name) })),
+  ...workers.map((name) => ({ name, role: "worker" as const, dead: dead.includes(name) })),
+];
+
+async function up(args: Partial<SwarmClusterArgs> & Pick<SwarmClusterArgs, "pools">, options: FakeOptions = {}) {
+  const cloud = await fakeCloud({ slow: true, ...options });
+  const cluster = new SwarmCluster("prod", { ssh: { privateKey }, ...args });
+  await cloud.settled();
+  return { cloud, cluster };
+}
+/** The steps that a cluster's step carries out, or nothing. */
+const stepsOf = (cloud: FakeCloud, name: string): string[] | undefined => {
+  const { create, stdin } = cloud.inputsOf(`prod-${name}`);
+  expect(create === undefined).toBe(stdin === undefined);
+  return /steps='([^']*)'/
+    .exec(stdin ?? "")?.[1]
+    ?.trim()
+    .split("\n")
+    .map((line) => line.replace(/ id-\S+/, ""));
+};
+const membership = (cloud: FakeCloud, node: string): string => plain(cloud.inputsOf(`prod-${node}-membership`).stdin);
+
+describe("a first up", () => {
+  it("starts one swarm, on the first manager; the other managers join one after another, workers beside them", async () => {
+    const { cloud } = await up({ pools: pools(["m1", "m2", "m3"], ["w1", "w2"]) });
+    expect(membership(cloud, "m1")).toContain("action='init'");
+    for (const node of ["m2", "m3", "w1", "w2"]) expect(membership(cloud, node)).toContain("action='join'");
+    for (const node of ["m2", "m3"]) expect(membership(cloud, node)).toContain(tokens.manager);
+    for (const node of ["w1", "w2"]) expect(membership(cloud, node)).toContain(tokens.worker);
+    expect(cloud.isDoneBefore("prod-m1-membership", "prod-m2-membership")).toBe(true);
+    expect(cloud.isDoneBefore("prod-m2-membership", "prod-m3-membership")).toBe(true);
+    expect(cloud.isDoneBefore("prod-m1-membership", "prod-w1-membership")).toBe(true);
+  });
+
+  it("opens no more than three connections a node: what is for the whole cluster has nothing to do", async () => {
+    const { cloud } = await up({ pools: pools(["m1", "m2", "m3"], ["w1"]) });
+    const commands = cloud.ofType("command:remote:Command").filter((one) => one.inputs.create !== undefined);
+    expect(commands.map((one) => one.name.replace(/-[a-z]+$/, "")).sort()).toEqual(
+      ["m1", "m2", "m3", "w1"].flatMap((node) => [1, 2, 3].map(() => `prod-${node}`)),
+    );
+    expect(cloud.inputsOf("prod-founder").create).toBeUndefined();
+  });
+});
+
+describe("managers come and go", () => {
+  it("asks any manager that stays, the first or not, and starts no second swarm", async () => {
+    const { cloud, cluster } = await up(
+      { pools: pools(["m2", "m3", "m4"], ["w1"]) },
+      { swarm: members(["m1", "m2", "m3"], ["w1"]), founder: "1" },
+    );
+    for (const node of ["m2", "m3", "m4"]) expect(membership(cloud, node)).toContain("action='join'");
+    expect(membership(cloud, "m4")).toContain(tokens.manager);
+    expect(await known(cluster.swarmId)).toBe("swarm1");
+    expect(await known(cluster.workerJoinToken)).toBe(tokens.worker);
+    // m1 leads and goes, so it is the first to let go: a new manager could not reach it.
+    expect(stepsOf(cloud, "handover")).toEqual(["yield prod-m1"]);
+    expect(stepsOf(cloud, "roster")).toEqual(["quiesce prod-m1", "drain prod-m1", "demote prod-m1", "remove prod-m1"]);
+  });
+
+  it("does it in order: peers, handover, joins, leave, peers once more", async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const { cloud } = await up(
+        { pools: pools(["m2", "m3", "m4"], ["w2"]) },
+        { swarm: members(["m1", "m2", "m3"], ["w1"]), founder: "1" },
+      );
+      const before = (earlier: string, later: string) =>
+        expect(cloud.isDoneBefore(`prod-${earlier}`, `prod-${later}`), `${earlier} before ${later}`).toBe(true);
+      for (const manager of ["m2", "m3", "m4"]) {
+        before(`${manager}-policy`, "handover");
+        before("handover", `${manager}-membership`);
+      }
+      before("handover", "w2-policy");
+      for (const node of ["m2", "m3", "m4", "w2"]) {
+        before(`${node}-membership`, "roster");
+        before("roster", `${node}-peers`);
+      }
+    }
+  });
+
+  it("promotes and demotes in place", async () => {
+    const { cloud } = await up(
+      { pools: pools(["m1", "m2", "w1"], ["m3"]) },
+      { swarm: members(["m1", "m2", "m3"], ["w1"]), founder: "1" },
+    );
+    // Before m3's policy, which closes the managers' port.
+    expect(stepsOf(cloud, "handover")).toEqual(["demote prod-m3"]);
+    expect(stepsOf(cloud, "roster")).toEqual(["promote prod-w1"]);
+    expect(cloud.isDoneBefore("prod-handover", "prod-m3-policy")).toBe(true);
+  });
+
+  it("replaces a dead one", async () => {
+    const dead = members(["m1", "m2", "m3"], [], ["m3"]);
+    const nodes = { m1: {}, m2: {}, m3: { replacement: 1 } };
+    const { cloud, cluster } = await up({ pools: { m: { role: "manager", nodes } } }, { swarm: dead, founder: "1" });
+    expect(stepsOf(cloud, "handover")).toEqual(["demote prod-m3"]);
+    expect(stepsOf(cloud, "roster")).toEqual(["quiesce prod-m3", "drain prod-m3", "demote prod-m3", "remove prod-m3"]);
+    expect((await known(cluster.nodes)).m3?.name).toBe("prod-m3-r1");
+  });
+
+  it.each<[string, string[], FakeMember[], RegExp]>([
+    [
+      "none of today's managers stays",
+      ["m4"],
+      members(["m1"], []),
+      /none of the program's managers.*go to three first/s,
+    ],
+    ["a quorum is lost", ["m1"], members(["m1", "m2", "m3"], [], ["m2", "m3"]), /lost its quorum: 1 of 3 managers/],
+  ])("is refused, before anything is demoted or deleted, when %s", async (_, managers, swarm, message) => {
+    const cloud = await fakeCloud({ swarm, founder: "1" });
+    const errors: unknown[] = [];
+    const note = (error: unknown) => void errors.push(error);
+    const listeners = process.listeners("unhandledRejection");
+    process.removeAllListeners("unhandledRejection").on("unhandledRejection", note);
+    try {
+      new SwarmCluster("prod", { ssh: { privateKey }, pools: pools(managers, []) });
+      await cloud.settled().catch(note);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    } finally {
+      process.removeListener("unhandledRejection", note);
+      for (const listener of listeners) process.on("unhandledRejection", listener);
+    }
+    expect(errors.map(String).join("\n")).toMatch(message);
+    expect(errors.map(String).join("\n")).toMatch(/SwarmCluster "prod": /);
+    const names = cloud.asked.map((one) => one.name);
+    for (const name of ["prod-handover", "prod-roster", "prod-m1-membership"]) expect(names).not.toContain(name);
+  });
+});
+
+describe("workers come and go", () => {
+  it("any of them, by name", async () => {
+    const { cloud } = await up({ pools: pools(["m1"], ["w2"]) }, { swarm: members(["m1"], ["w1", "w2"]) });
+    expect(stepsOf(cloud, "handover")).toBeUndefined();
+    expect(stepsOf(cloud, "roster")).toEqual(["quiesce prod-w1", "drain prod-w1", "remove prod-w1"]);
+  });
+
+  it("a new one asks nothing of the others but the peers' list", async () => {
+    const swarm = members(["m1"], ["w1"]);
+    // In a fixed order, so that a node has the same address both times.
+    const before = (await up({ pools: pools(["m1"], ["w1"]) }, { swarm, slow: false })).cloud;
+    const { cloud } = await up({ pools: pools(["m1"], ["w1", "w2"]) }, { swarm, slow: false });
+    for (const name of ["handover", "roster"]) expect(stepsOf(cloud, name)).toBeUndefined();
+    for (const node of ["m1", "w1"]) {
+      expect(membership(cloud, node)).toBe(membership(before, node));
+      expect(cloud.inputsOf(`prod-${node}-peers`).update).toBe(before.inputsOf(`prod-${node}-peers`).update);
+      expect(cloud.inputsOf(`prod-${node}-policy`).stdin).not.toBe(before.inputsOf(`prod-${node}-policy`).stdin);
+    }
+  });
+
+  it("a replacement is another server with another first host key, and boots with today's policy", async () => {
+    const asked = (replacement: number) => ({
+      pools: { ...pools(["m1"], []), w: { role: "worker", nodes: { w1: { replacement } } } as const },
+      policy: { publishedPorts: [{ port: 8443 + replacement }] },
+    });
+    const swarm = members(["m1"], ["w1"]);
+    const [old, fresh] = [(await up(asked(0), { swarm })).cloud, (await up(asked(2), { swarm })).cloud];
+    expect(fresh.inputsOf("prod-w1-r2")).toMatchObject({ name: "prod-w1-r2" });
+    expect(plain(fresh.inputsOf("prod-w1-r2").userData)).not.toBe(plain(old.inputsOf("prod-w1").userData));
+    expect(plain(fresh.inputsOf("prod-w1-r2-bootstrap").connection).hostKey).not.toBe(
+      plain(old.inputsOf("prod-w1-bootstrap").connection).hostKey,
+    );
+    expect(fresh.asked.map((one) => one.name)).not.toContain("prod-w1");
+    expect(stepsOf(fresh, "roster")).toEqual(["quiesce prod-w1", "drain prod-w1", "remove prod-w1"]);
+  });
+});
+
+it("previews a first up, of which nothing is known yet", async () => {
+  const { cloud } = await up({ pools: pools(["m1", "m2", "m3"], ["w1"]) }, { preview: true });
+  expect(cloud.ofType("command:remote:Command").map((one) => one.name)).toContain("prod-roster");
+});
