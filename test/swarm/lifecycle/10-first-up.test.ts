@@ -1,0 +1,45 @@
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { z } from "zod";
+import { api } from "../../harness/src/index.js";
+import { expectWhole, Life, type Wish } from "./lib.js";
+import { restoreCheckpoint } from "./setup.js";
+
+const wish: Wish = {
+  m1: { role: "manager" },
+  m2: { role: "manager" },
+  m3: { role: "manager" },
+  w1: { role: "worker" },
+};
+let life: Life;
+beforeAll(async () => {
+  life = await Life.open(wish);
+});
+
+describe("three managers and a worker", () => {
+  it("are one swarm", async () => {
+    await expectWhole(life, life.cluster.outputs.swarmId);
+  });
+
+  it("cost at most three SSH connections a node, and an `up` without changes none", async () => {
+    const { firstUpSessions } = inject("life");
+    expect(Object.keys(firstUpSessions)).toHaveLength(4);
+    for (const [host, sessions] of Object.entries(firstUpSessions)) expect(sessions, host).toBeLessThanOrEqual(3);
+    const run = await life.become(wish);
+    expect(run.sshSessions).toEqual([]);
+    expect(run.text).not.toMatch(/ (created|updated|deleted|replaced)/);
+  });
+});
+
+describe("a swarm without a quorum", () => {
+  it("is left as it is: the change is refused before anything is demoted or deleted", async () => {
+    // Two of three managers no longer take part; the program wants the third one alone.
+    for (const name of ["m2", "m3"]) await life.ssh(life.node(name), "systemctl stop docker.socket docker.service");
+    const only: Wish = { m1: { role: "manager" }, w1: { role: "worker" } };
+    await expect(life.become(only)).rejects.toThrow(/quorum/);
+    const { servers } = z
+      .object({ servers: z.array(z.object({ name: z.string() })) })
+      .parse(await api(life.region, "GET", "/servers"));
+    expect(servers.map((server) => server.name).sort()).toEqual(["life-m1", "life-m2", "life-m3", "life-w1"]);
+    await restoreCheckpoint(life.region, inject("life").stateDir, "ready");
+  });
+});

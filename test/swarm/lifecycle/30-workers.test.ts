@@ -1,0 +1,47 @@
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { bootPayload, expectServed, expectWhole, freeze, Life, sessionsByNode, type Wish, watched } from "./lib.js";
+import { restoreCheckpoint } from "./setup.js";
+
+const three: Wish = {
+  m1: { role: "manager" },
+  m2: { role: "manager" },
+  m3: { role: "manager" },
+  w1: { role: "worker" },
+};
+let life: Life;
+let swarmId: string;
+beforeAll(async () => {
+  life = await Life.open(three);
+  await restoreCheckpoint(life.region, inject("life").stateDir, "ready");
+  swarmId = life.cluster.outputs.swarmId;
+});
+
+describe("workers", () => {
+  it("a new one costs the others one connection, for the list of peers", async () => {
+    const run = await life.become({ ...three, w2: { role: "worker" } });
+    await expectWhole(life, swarmId);
+    await life.equip();
+    expect(sessionsByNode(life, run)).toEqual({ "life-m1": 1, "life-m2": 1, "life-m3": 1, "life-w1": 1, "life-w2": 3 });
+  });
+
+  it("one goes by name, not the last, and its tasks move first", async () => {
+    const staying = ["m1", "m2", "m3", "w2"].map((name) => life.node(name));
+    const { w1: _, ...rest } = life.wish;
+    const { records } = await watched(life, staying, () => life.become(rest));
+    await expectWhole(life, swarmId);
+    expectServed(records);
+  });
+
+  it("one that hangs is replaced, and the new one boots with today's policy", async () => {
+    await freeze(life, life.node("w2"));
+    const policy = { publishedPorts: [{ port: 80 }, { port: 8443 }] };
+    const staying = ["m1", "m2", "m3"].map((name) => life.node(name));
+    const { records } = await watched(life, staying, () =>
+      life.become({ ...life.wish, w2: { role: "worker", replacement: 1 } }, { policy }),
+    );
+    await expectWhole(life, swarmId);
+    expect(life.node("w2").name).toBe("life-w2-r1");
+    expect(await bootPayload(life, life.node("w2"))).toMatch(/ 8443 /);
+    expectServed(records);
+  });
+});

@@ -1,0 +1,235 @@
+/** What the files of the lifecycle suite share: the cluster, its wishes, and what must hold after every change. */
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { execa } from "execa";
+import { expect, inject } from "vitest";
+import { z } from "zod";
+import {
+  api,
+  type Cluster,
+  type ClusterNode,
+  installResponderOn,
+  openCluster,
+  openStack,
+  type Region,
+  region as regionOf,
+  responderImage,
+  type Stack,
+  type StackRun,
+  say,
+} from "../../harness/src/index.js";
+
+export type Role = "manager" | "worker";
+export interface NodeWish {
+  readonly replacement?: number;
+}
+/** Nodes by name, and what they are to be. */
+export type Wish = Readonly<Record<string, NodeWish & { readonly role: Role }>>;
+
+export const program = join(import.meta.dirname, "program");
+
+/** One pool a role; names are the nodes' own. */
+export function poolsOf(wish: Wish): object {
+  const pool = (role: Role) => ({
+    role,
+    serverType: "cx23",
+    nodes: Object.fromEntries(
+      Object.entries(wish)
+        .filter(([, node]) => node.role === role)
+        .map(([name, { role: _, ...rest }]) => [name, rest]),
+    ),
+  });
+  const pools = { manager: pool("manager"), worker: pool("worker") };
+  return Object.fromEntries(Object.entries(pools).filter(([, { nodes }]) => Object.keys(nodes).length > 0));
+}
+
+export class Life {
+  private constructor(
+    readonly region: Region,
+    readonly stack: Stack,
+    readonly keyFile: string,
+    public cluster: Cluster,
+    public wish: Wish,
+  ) {}
+
+  static async open(wish: Wish): Promise<Life> {
+    const { region: name, stateDir, keyFile } = inject("life");
+    const region = regionOf(name);
+    const stack = await openStack({ region, program, name: "life", stateDir });
+    return new Life(region, stack, keyFile, await openCluster(region, stack, keyFile), wish);
+  }
+
+  get manager(): ClusterNode {
+    return this.cluster.manager;
+  }
+
+  node(name: string): ClusterNode {
+    const node = this.cluster.outputs.nodes[name];
+    if (node === undefined) throw new Error(`there is no node ${name}`);
+    return node;
+  }
+
+  async ssh(node: ClusterNode, command: string): Promise<string> {
+    return (await this.cluster.ssh(node, command)).trim();
+  }
+
+  /** Makes the cluster be as wished; `args` are further arguments of the component. */
+  async become(wish: Wish, args?: object, ...flags: string[]): Promise<StackRun> {
+    await this.stack.setConfig("pools", JSON.stringify(poolsOf(wish)));
+    if (args !== undefined) await this.stack.setConfig("args", JSON.stringify(args));
+    const run = await this.stack.up((line) => note(line), ...flags);
+    this.wish = wish;
+    await this.reopen();
+    return run;
+  }
+
+  /** Reads anew which nodes there are. */
+  async reopen(): Promise<void> {
+    this.cluster = await openCluster(this.region, this.stack, this.keyFile);
+  }
+
+  /** The service's image on nodes that are new. */
+  async equip(): Promise<void> {
+    for (const node of this.cluster.nodes) {
+      const has = await this.ssh(node, `docker image inspect ${responderImage} >/dev/null 2>&1 && echo yes || echo no`);
+      if (has === "yes") continue;
+      await installResponderOn({
+        ssh: (command, input) => this.cluster.ssh(node, command, input),
+        send: (file, target) => this.cluster.send(node, file, target),
+      });
+    }
+  }
+}
+
+export function note(line: string): void {
+  if (/ (created|updated|deleted|replaced) |failed|error|swarm: /.test(line)) say(`    ${line.trim().slice(0, 240)}`);
+}
+
+/** The sessions of a run by host name, without those of nodes that are gone. */
+export function sessionsByNode(life: Life, run: StackRun): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { host } of run.sshSessions) {
+    const node = life.cluster.nodes.find((one) => one.publicIpv4 === host);
+    const name = node?.name ?? host;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const reportOf = z.object({
+  passed: z.boolean(),
+  checks: z.array(z.object({ name: z.string(), passed: z.boolean() })),
+});
+const serversSchema = z.object({ servers: z.array(z.object({ id: z.number(), name: z.string() })) });
+
+/** The payload in the user-data that a server booted with, whatever came over SSH since. */
+export async function bootPayload(life: Life, node: ClusterNode): Promise<string> {
+  const userData = await life.ssh(node, "curl -sf http://169.254.169.254/hetzner/v1/userdata");
+  const file = userData.split("\n  - path: ").find((part) => part.startsWith("/etc/hcloud-iptables/payload\n"));
+  const content = /content: (\S+)/.exec(file ?? "")?.[1];
+  if (content === undefined) throw new Error("the user-data has no payload");
+  return gunzipSync(Buffer.from(content, "base64")).toString();
+}
+
+/** Stops a server's processor: nothing answers any more, and nothing ends. */
+export async function freeze(life: Life, node: ClusterNode): Promise<void> {
+  const { stdout } = await execa("ps", ["-eo", "pid,args"]);
+  const machine = stdout
+    .split("\n")
+    .find((line) => line.includes(` -name hcloud-${String(node.serverId)} `) && line.includes(`/${life.region.name}/`));
+  if (machine === undefined) throw new Error(`${node.name} runs in no process`);
+  process.kill(Number.parseInt(machine, 10), "SIGSTOP");
+}
+
+/** What must hold after every change: the same swarm, exactly the program's nodes, exact peers, green checks, no orphan. */
+export async function expectWhole(life: Life, swarmId: string): Promise<void> {
+  const { cluster } = life;
+  expect(cluster.outputs.swarmId).toBe(swarmId);
+  const wanted = Object.entries(cluster.outputs.nodes).map(([, node]) => `${node.name} ${node.role} Ready Active`);
+  const format = "{{.Hostname}} {{if .ManagerStatus}}manager{{else}}worker{{end}} {{.Status}} {{.Availability}}";
+  const listed = await life.ssh(life.manager, `docker node ls --format '${format}'`);
+  expect(listed.split("\n").sort()).toEqual(wanted.sort());
+  expect(
+    Object.values(cluster.outputs.nodes)
+      .map((node) => node.role)
+      .sort(),
+  ).toEqual(
+    Object.values(life.wish)
+      .map((node) => node.role)
+      .sort(),
+  );
+  const reachable = await life.ssh(life.manager, "docker node ls --filter role=manager --format '{{.ManagerStatus}}'");
+  expect(reachable.split("\n").filter((status) => !["Leader", "Reachable"].includes(status))).toEqual([]);
+  for (const node of cluster.nodes) {
+    const peers = await life.ssh(node, "ipset save hc-peers4 | awk '$1 == \"add\" { print $3 }' | sort");
+    const others = cluster.nodes.filter((other) => other.name !== node.name).map((other) => other.privateIp);
+    expect(peers.split("\n").filter(Boolean), `peers of ${node.name}`).toEqual(others.sort());
+    const report = reportOf.parse(JSON.parse(await life.ssh(node, "/opt/hcloud-iptables.sh verify --json || :")));
+    expect(
+      report.checks.filter((check) => !check.passed),
+      `checks of ${node.name}`,
+    ).toEqual([]);
+    const own = await life.ssh(node, "docker info --format '{{.Swarm.LocalNodeState}}'");
+    expect(own, node.name).toBe("active");
+  }
+  const { servers } = serversSchema.parse(await api(life.region, "GET", "/servers?per_page=50"));
+  expect(servers.map((server) => server.name).sort()).toEqual(cluster.nodes.map((node) => node.name).sort());
+}
+
+const recordSchema = z.object({
+  url: z.string(),
+  asked: z.number(),
+  failed: z.number(),
+  outageMs: z.number(),
+  lastError: z.string(),
+});
+export type Watched = z.infer<typeof recordSchema>;
+
+/** Asks the web service through each of these nodes, all the time, while `work` goes on. */
+export async function watched<T>(
+  life: Life,
+  nodes: readonly ClusterNode[],
+  work: () => Promise<T>,
+): Promise<{ result: T; records: readonly Watched[] }> {
+  const urls = nodes.map((node) => `http://${node.publicIpv4}/`);
+  const child = life.region.exec(process.execPath, [join(import.meta.dirname, "watcher.mjs"), ...urls], {
+    stdin: "pipe",
+    buffer: true,
+  });
+  const lines = child.iterable()[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done) await child;
+  let result: T;
+  try {
+    result = await work();
+  } finally {
+    child.stdin?.end();
+  }
+  const records: Watched[] = [];
+  for (let line = await lines.next(); !line.done; line = await lines.next())
+    records.push(recordSchema.parse(JSON.parse(String(line.value))));
+  await child;
+  for (const { url, asked, failed, outageMs, lastError } of records)
+    say(`    ${url}: ${asked} probes, ${failed} failed, longest outage ${(outageMs / 1000).toFixed(1)} s ${lastError}`);
+  return { result, records };
+}
+
+/** What swarm needs to notice a lost task and start another one, on emulated machines, in seconds. */
+export const taskMoveSeconds = 45;
+
+export function expectServed(records: readonly Watched[]): void {
+  for (const { url, asked, outageMs } of records) {
+    expect(asked, url).toBeGreaterThan(10);
+    expect(outageMs / 1000, url).toBeLessThan(taskMoveSeconds);
+  }
+}
+
+export const serviceName = "web";
+export async function startWeb(life: Life): Promise<void> {
+  await life.equip();
+  await life.ssh(
+    life.manager,
+    `docker service inspect ${serviceName} >/dev/null 2>&1 ||
+     docker service create --quiet --no-resolve-image --name ${serviceName} --replicas 3 --publish 80:8000 ${responderImage} serve tcp:8000`,
+  );
+}

@@ -1,0 +1,16 @@
+/** A cluster of whatever nodes the configuration names, which the tests change from step to step. */
+import { readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { SwarmCluster, type SwarmClusterArgs } from "hcloud-swarm";
+
+const config = new pulumi.Config();
+const privateKey = pulumi.secret(readFileSync(config.require("privateKeyFile"), "utf8"));
+
+const cluster = new SwarmCluster("life", {
+  policy: { publishedPorts: [{ port: 80 }] },
+  ...config.getObject<Partial<SwarmClusterArgs>>("args"),
+  ssh: { privateKey },
+  pools: config.requireObject<SwarmClusterArgs["pools"]>("pools"),
+});
+
+export const { nodes, swarmId, reports, sshConfig, workerJoinToken, managerJoinToken } = cluster;
