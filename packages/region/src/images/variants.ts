@@ -14,6 +14,8 @@ export interface Variant {
   readonly packages: readonly string[];
   /** Options of apt, while the image is built and in it. */
   readonly apt?: readonly string[];
+  /** Kernel modules, beside the disk's, without which there is no disk: newer kernels have them built in. */
+  readonly modules?: readonly string[];
 }
 
 const BASE = [
@@ -62,6 +64,7 @@ const variants: readonly Variant[] = [
     security: "bookworm-security",
     gib: 40,
     packages: BASE,
+    modules: ["virtio_pci"],
   },
   {
     name: "debian-sid",
