@@ -102,6 +102,10 @@ async function bootstrap(variant: Variant, root: string, progress: (line: string
   }
   if ((await child).failed) throw new Error(`mmdebstrap failed:\n${said.slice(-15).join("\n")}`);
   await moveToMirror(variant, root, source);
+  if (variant.cloudInit) {
+    // JSON is YAML.
+    writeFileSync(join(root, "etc/cloud/cloud.cfg.d/95-release.cfg"), `${JSON.stringify(variant.cloudInit)}\n`);
+  }
 }
 
 const MIRROR: DebianSource = {

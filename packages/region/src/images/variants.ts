@@ -16,6 +16,8 @@ export interface Variant {
   readonly apt?: readonly string[];
   /** Kernel modules, beside the disk's, without which there is no disk: newer kernels have them built in. */
   readonly modules?: readonly string[];
+  /** What this release's cloud-init wants otherwise than the others. */
+  readonly cloudInit?: Readonly<Record<string, unknown>>;
 }
 
 const BASE = [
@@ -65,6 +67,8 @@ const variants: readonly Variant[] = [
     gib: 40,
     packages: BASE,
     modules: ["virtio_pci"],
+    // Its schema knows no locale but a text.
+    cloudInit: { locale: "false" },
   },
   {
     name: "debian-sid",
