@@ -126,8 +126,8 @@ describe("the setup, run with stand-ins", () => {
       /^systemctl mask nftables/,
       /^apt-get .* iptables/,
       /start hcloud-iptables/,
-      /apparmor$/,
-      /docker\.io/,
+      /^apt-get .*apparmor$/,
+      /^apt-get .*docker\.io/,
     ];
     const found = order.map((pattern) => indexOf(called, pattern));
     expect(found).not.toContain(-1);
