@@ -10,17 +10,20 @@ import { say } from "./progress.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const output = join(root, "test-output");
 
-const usage = `usage: npm test -- [--unit] [--system]
+const usage = `usage: npm test -- [--unit] [--system] | --versions [FILTER...]
 
   (nothing)   everything
   --unit      checks, unit, component and engine tests only: no virtual machines
   --system    the whole-system tests on virtual machines only
+  --versions  only the component on each Docker that Debian ships (those that FILTER names, such as debian-12): not in everything
 `;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     unit: { type: "boolean", default: false },
     system: { type: "boolean", default: false },
+    versions: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -49,6 +52,11 @@ function suites() {
       report: "system.json",
     },
   ];
+  if (values.versions) {
+    const config = join(root, "test/swarm/versions/vitest.config.ts");
+    const args = [vitest, "run", "--config", config, ...report("versions"), ...positionals];
+    return [{ name: "versions", command: node, args, report: "versions.json" }];
+  }
   if (values.unit === values.system) return [...unit, ...system];
   return values.unit ? unit : system;
 }

@@ -56,7 +56,7 @@ async function drift(world: World, attack: DriftAttack): Promise<{ detail: strin
   const since = (await world.ssh(node, "date +%s")).trim();
   const report = async () =>
     world.attacked.cluster.parseReport(
-      await world.ssh(node, "HC_PAUSE=1 /opt/hcloud-iptables.sh verify --json 2>/dev/null || :"),
+      await world.ssh(node, "HC_LOOKS=2 HC_PAUSE=1 /opt/hcloud-iptables.sh verify --json 2>/dev/null || :"),
     );
   const failedChecks = async () => (await report()).checks.filter(({ passed }) => !passed).map(({ name }) => name);
 

@@ -3,7 +3,7 @@ import { say } from "../../harness/src/index.js";
 import type { AttackedCluster } from "./cluster.js";
 import { putColumn } from "./columns.js";
 import type { Shells } from "./shells.js";
-import { type Cell, type Column, columns, NotApplicable, type PacketAttack } from "./types.js";
+import { type Cell, type Column, NotApplicable, type PacketAttack } from "./types.js";
 import { packetCell } from "./verdicts.js";
 import { World } from "./world.js";
 
@@ -16,10 +16,11 @@ export async function runPackets(
   attacked: AttackedCluster,
   shells: Shells,
   attacks: readonly PacketAttack[],
+  under: readonly Column[],
   record: Record,
 ) {
   if (attacks.length === 0) return;
-  for (const column of columns) {
+  for (const column of under) {
     const world = new World(attacked, column, shells);
     await world.restored();
     await putColumn(world);

@@ -1,7 +1,7 @@
 /** The host agent meets what it must not choke on: itself, Docker at the same moment, broken input, missing sets, a full disk. */
 import { attackPolicy, bundleFor } from "../bundles.js";
 import type { LifecycleAttack } from "../types.js";
-import type { World } from "../world.js";
+import { eventually, type World } from "../world.js";
 
 const agent = "/opt/hcloud-iptables.sh";
 /** Everything that filters, without counters: equal text is equal rules. */
@@ -143,7 +143,7 @@ export const agentAttacks: readonly LifecycleAttack[] = [
   {
     group: "lifecycle",
     name: "boot-script-fails",
-    what: "the boot finds a broken payload: SSH stays open, everything else is shut, Docker stays down",
+    what: "the boot finds a broken payload: SSH stays open, everything else is shut",
     run: async (world) => {
       const node = world.worker;
       await world.ssh(node, "echo broken >/etc/hcloud-iptables/payload");
@@ -151,9 +151,17 @@ export const agentAttacks: readonly LifecycleAttack[] = [
       const { sent, answers } = await world.underFlood(node, async () => {
         await world.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
         await world.rebooted(node, id);
-        await new Promise((resolve) => setTimeout(resolve, 5000));
-      }, [8083, 443]);
+        // The control: Docker publishes its ports again behind these rules.
+        await eventually("containers", 120, async () => {
+          await world.listens(node);
+          return true;
+        });
+      });
       if (answers > 0) throw new Error(`${answers} of ${sent} probes were answered by a node without a valid payload`);
+      const [open] = await world.ask({ kind: "outside" }, [
+        { label: "443/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 443 },
+      ]);
+      if (open?.open !== false) throw new Error("a port answers although no valid policy opens it");
       const rules = await world.ssh(node, "iptables -S HC-IN; ip6tables -S HC-IN");
       if ((rules.match(/-A HC-IN -j DROP/g) ?? []).length !== 2) throw new Error(`not closed: ${rules}`);
       const said = await world.ssh(
@@ -161,7 +169,7 @@ export const agentAttacks: readonly LifecycleAttack[] = [
         "journalctl -b -u hcloud-iptables -o cat --no-pager | grep -c 'NO VALID PAYLOAD' || :",
       );
       if (Number(said) === 0) throw new Error("the journal does not say that there is no valid payload");
-      return `SSH answers; 0 of ${sent} probes of 8083 and even 443 answered; the journal says why`;
+      return `SSH answers; 0 of ${sent} probes of 8083 answered, and not even 443 afterwards; the journal says why`;
     },
   },
 ];

@@ -6,6 +6,8 @@ import { eventually } from "../world.js";
 
 const agent = "/opt/hcloud-iptables.sh";
 const changes = 100;
+const sources = 10_000;
+const cpuSeconds = 3;
 
 export const policyAttacks: readonly LifecycleAttack[] = [
   {
@@ -71,6 +73,37 @@ export const policyAttacks: readonly LifecycleAttack[] = [
   },
   {
     group: "lifecycle",
+    name: "ten-thousand-sources",
+    what: `a policy with ${sources.toLocaleString("en")} source networks is applied in under ${cpuSeconds} s of CPU`,
+    leavesNoTrace: true,
+    run: async (world) => {
+      const node = world.worker;
+      const networks = Array.from({ length: sources }, (_, index) => `20.${index >> 8}.${index & 255}.0/24`);
+      await world.ssh(node, "cat >/run/many", bundleFor(node, attackPolicy([{ port: 8777, sources: networks }])));
+      await world.ssh(node, "cat >/run/few", bundleFor(node, attackPolicy()));
+      const spent: number[] = [];
+      for (let round = 0; round < 3; round++) {
+        // The second line of `times`: user and system time of all that the shell started.
+        const times = await world.ssh(
+          node,
+          `sh -c '${agent} apply </run/many >/dev/null 2>&1 || exit 1; times' | tail -n 1`,
+        );
+        const parts = [...times.matchAll(/(\d+)m([\d.]+)s/g)].map(
+          ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds),
+        );
+        spent.push(parts.reduce((sum, part) => sum + part, 0));
+        const held = await world.ssh(node, "ipset list -t hc-p-tcp-8777-4 | sed -n 's/^Number of entries: //p'");
+        if (Number(held) !== sources) throw new Error(`the set has ${held.trim()} networks`);
+        await world.ssh(node, `${agent} apply </run/few`);
+      }
+      // The best of three: an emulated processor counts what it waits for the host as its own.
+      const best = Math.min(...spent);
+      if (best >= cpuSeconds) throw new Error(`${spent.map((one) => one.toFixed(2)).join(", ")} s of CPU`);
+      return `${best.toFixed(2)} s of CPU at best (${spent.map((one) => one.toFixed(2)).join(", ")})`;
+    },
+  },
+  {
+    group: "lifecycle",
     name: "ssh-lockout-rollback",
     what: "a policy whose SSH sources leave out the machine that deploys: the node takes it back, and `pulumi up` fails and says so",
     run: async (world) => {
@@ -82,7 +115,7 @@ export const policyAttacks: readonly LifecycleAttack[] = [
       const before = await digests();
       const run = await stack.pulumi("up", "--yes", "--skip-preview");
       if (run.exitCode === 0) throw new Error("`pulumi up` came through");
-      const told = run.text.split("\n").find((line) => /rolled back|took it back|locked out|takes it back/i.test(line));
+      const told = run.text.split("\n").find((line) => /took the policy back/.test(line));
       if (told === undefined)
         throw new Error(`the error does not say that the node took the policy back:\n${run.text.slice(-1500)}`);
       await eventually("SSH with the old rules", 120, async () => {
