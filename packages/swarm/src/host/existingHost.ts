@@ -1,11 +1,11 @@
 /** The host agent on a host that exists already: programs that put it there and take it away, for `sh -s` or as a command. */
-import { posix } from "node:path";
 import { gzipSync } from "node:zlib";
 import { agentScript, unitFiles } from "./agentSources";
 import { unitPath } from "./userData";
 
 const agentPath = "/opt/hcloud-iptables.sh";
 const dropIn = "10-hcloud-iptables.conf";
+const dropInFolder = unitPath(dropIn).slice(0, unitPath(dropIn).lastIndexOf("/"));
 const files = [
   { path: agentPath, mode: "0755", text: agentScript },
   ...Object.entries(unitFiles).map(([name, text]) => ({ path: unitPath(name), mode: "0644", text })),
@@ -110,7 +110,7 @@ main() {
   systemctl stop hcloud-iptables.service || :
   [ "$unmask" = no ] || systemctl unmask nftables.service >&2
   rm -f ${paths.join(" ")}
-  rmdir ${posix.dirname(unitPath(dropIn))} 2>/dev/null || :
+  rmdir ${dropInFolder} 2>/dev/null || :
   systemctl daemon-reload
 }
 main </dev/null

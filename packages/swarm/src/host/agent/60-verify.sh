@@ -14,13 +14,10 @@ gather_facts() {
   pid=0
   has_systemd || return 0
   # shellcheck disable=SC2086
-  systemctl show --property="$UNIT_PROPERTIES" $UNITS >"$WORK/units" 2>/dev/null || :
-  unit=
+  systemctl show --property="$ASKED_PROPERTIES" $ASKED_UNITS >"$WORK/units" 2>/dev/null || :
   while IFS='=' read -r key value; do
     case $key in
-      '') unit= ;;
-      Id) unit=$value ;;
-      # Properties come in an order of systemd's own; Docker alone has a main process here that matters.
+      # Docker alone has a main process here that matters.
       MainPID) [ "$value" = 0 ] || [ ! -r "$ROOT/proc/$value/cmdline" ] || pid=$value ;;
     esac
   done <"$WORK/units"
@@ -32,8 +29,8 @@ gather_facts() {
 }
 # Others that load or flush rules; units without a type are services.
 STRANGERS='nftables ufw firewalld netfilter-persistent ferm shorewall shorewall6'
-UNITS="docker docker.socket $UNIT hcloud-iptables-check hcloud-iptables-check.timer $STRANGERS"
-UNIT_PROPERTIES=Id,LoadState,UnitFileState,ActiveState,MainPID,Requires,Before,After,Environment,ExecStart,ExecStartPost,DropInPaths,NeedDaemonReload,Listen
+ASKED_UNITS="docker docker.socket $UNIT hcloud-iptables-check hcloud-iptables-check.timer $STRANGERS"
+ASKED_PROPERTIES=Id,LoadState,UnitFileState,ActiveState,MainPID,Requires,Before,After,Environment,ExecStart,ExecStartPost,DropInPaths,NeedDaemonReload,Listen
 
 # One fact a line, for `check` lines of the shell's own: NAME, what must be, what is.
 check() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$WORK/facts"; }
