@@ -1,13 +1,13 @@
 /** Builds images: mmdebstrap makes the root, mke2fs packs it, and kernel and a small initramfs are taken out of it. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { MIRROR_HOST } from "../network/names.js";
 import { run } from "../support/command.js";
 import { type CpioEntry, cpio } from "./cpio.js";
 import { type DebianSource, debianSource } from "./debianSource.js";
-import { unpackKernel } from "./kernel.js";
+import { moduleOrder, unpackKernel } from "./kernel.js";
 import { debianAssets } from "./recipe.js";
 import { imageDirectory, isBuilt, pruneImages } from "./store.js";
 import { sourceLines, type Variant, variantOf } from "./variants.js";
@@ -63,7 +63,7 @@ export async function buildImage({ images, name, fresh = false, progress }: Buil
     const root = join(work, "root");
     await bootstrap(variant, root, progress);
     progress(`image ${name}: packing`);
-    await takeKernel(root, work);
+    await takeKernel(variant, root, work);
     await packDisk(variant, root, join(work, "disk.raw"));
     rmSync(root, { recursive: true, force: true });
     const target = imageDirectory(images, name);
@@ -102,6 +102,10 @@ async function bootstrap(variant: Variant, root: string, progress: (line: string
   }
   if ((await child).failed) throw new Error(`mmdebstrap failed:\n${said.slice(-15).join("\n")}`);
   await moveToMirror(variant, root, source);
+  if (variant.cloudInit) {
+    // JSON is YAML.
+    writeFileSync(join(root, "etc/cloud/cloud.cfg.d/95-release.cfg"), `${JSON.stringify(variant.cloudInit)}\n`);
+  }
 }
 
 const MIRROR: DebianSource = {
@@ -129,20 +133,28 @@ async function moveToMirror(variant: Variant, root: string, source: DebianSource
   await run("chroot", [root, "apt-cache", "gencaches"]);
 }
 
-async function takeKernel(root: string, work: string): Promise<void> {
+async function takeKernel(variant: Variant, root: string, work: string): Promise<void> {
   const boot = join(root, "boot");
   const file = readdirSync(boot).find((name) => name.startsWith("vmlinuz-"));
   if (!file) throw new Error("the image has no kernel");
   const image = readFileSync(join(boot, file));
   writeFileSync(join(work, "kernel"), (await unpackKernel(image)) ?? image);
   const modules = join(root, "usr/lib/modules", file.slice("vmlinuz-".length));
-  const block = readFileSync(join(modules, "kernel/drivers/block/virtio_blk.ko"));
+  const dep = readFileSync(join(modules, "modules.dep"), "utf8");
+  // Numbered, for they are loaded in the order of their names.
+  const loaded = moduleOrder(dep, [...(variant.modules ?? []), "virtio_blk"]).map(
+    (path, index): CpioEntry => ({
+      name: `modules/${String(index).padStart(2, "0")}-${basename(path)}`,
+      mode: 0o100644,
+      data: readFileSync(join(modules, path)),
+    }),
+  );
   const directories = ["bin", "dev", "mnt", "modules"].map((name): CpioEntry => ({ name, mode: 0o40755 }));
   const initramfs = cpio([
     ...directories,
     { name: "dev/console", mode: 0o20600, device: [5, 1] },
     { name: "bin/busybox", mode: 0o100755, data: readFileSync(join(root, "usr/bin/busybox")) },
-    { name: "modules/virtio_blk.ko", mode: 0o100644, data: block },
+    ...loaded,
     { name: "init", mode: 0o100755, data: Buffer.from(INIT) },
   ]);
   writeFileSync(join(work, "initrd"), initramfs);

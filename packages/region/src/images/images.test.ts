@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listPrefix } from "./build.js";
 import { cpio } from "./cpio.js";
 import { parseIndexTargets } from "./debianSource.js";
+import { moduleOrder } from "./kernel.js";
 import { recipeDigest } from "./recipe.js";
 import { borrowImage, findImage, imageDirectory, pruneImages } from "./store.js";
 import { sourceLines, variantOf } from "./variants.js";
@@ -89,6 +90,30 @@ describe("the cache of images", () => {
     expect(pruneImages(images, "debian-12")).toEqual([]);
     rmSync(state, { recursive: true });
     expect(pruneImages(images, "debian-12")).toEqual([`debian-12-${old}`]);
+  });
+});
+
+describe("the modules of a kernel", () => {
+  const dep = [
+    "kernel/drivers/virtio/virtio_ring.ko:",
+    "kernel/drivers/virtio/virtio.ko: kernel/drivers/virtio/virtio_ring.ko",
+    "kernel/drivers/block/virtio_blk.ko: kernel/drivers/virtio/virtio.ko kernel/drivers/virtio/virtio_ring.ko",
+    "kernel/drivers/virtio/virtio_pci.ko: kernel/drivers/virtio/virtio.ko kernel/drivers/virtio/virtio_ring.ko",
+    "",
+  ].join("\n");
+  const order = (...names: string[]) => moduleOrder(dep, names).map((path) => path.slice(path.lastIndexOf("/") + 1));
+
+  it("come after those that they need, each once", () => {
+    expect(order("virtio_pci", "virtio_blk")).toEqual([
+      "virtio_ring.ko",
+      "virtio.ko",
+      "virtio_pci.ko",
+      "virtio_blk.ko",
+    ]);
+  });
+
+  it("must be there", () => {
+    expect(() => order("virtio_scsi")).toThrow("no module virtio_scsi");
   });
 });
 

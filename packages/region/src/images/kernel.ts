@@ -1,4 +1,7 @@
-/** Takes the ELF kernel out of a bzImage, so that QEMU enters it at once and the guest need not unpack it. */
+/**
+ * Takes the ELF kernel out of a bzImage, so that QEMU enters it at once and the guest need not unpack it, and finds the modules
+ * that it needs to see its disk.
+ */
 import { execa } from "execa";
 
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
@@ -24,4 +27,28 @@ export async function unpackKernel(image: Buffer): Promise<Buffer | undefined> {
     }
   }
   return undefined;
+}
+
+/**
+ * Paths of the modules of those names and of all that they need, in the order in which they can be loaded. `dep` is the text of
+ * `modules.dep`. Pure.
+ * @throws Error when there is no such module.
+ */
+export function moduleOrder(dep: string, names: readonly string[]): string[] {
+  const needs = new Map(
+    dep
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [path = "", rest = ""] = line.split(":");
+        // Each needs all those after it.
+        return [path, rest.split(" ").filter(Boolean).reverse()] as const;
+      }),
+  );
+  const ordered = names.flatMap((name) => {
+    const path = [...needs.keys()].find((file) => file.endsWith(`/${name}.ko`));
+    if (path === undefined) throw new Error(`the kernel has no module ${name}`);
+    return [...(needs.get(path) ?? []), path];
+  });
+  return [...new Set(ordered)];
 }

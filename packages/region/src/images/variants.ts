@@ -14,6 +14,10 @@ export interface Variant {
   readonly packages: readonly string[];
   /** Options of apt, while the image is built and in it. */
   readonly apt?: readonly string[];
+  /** Kernel modules, beside the disk's, without which there is no disk: newer kernels have them built in. */
+  readonly modules?: readonly string[];
+  /** What this release's cloud-init wants otherwise than the others. */
+  readonly cloudInit?: Readonly<Record<string, unknown>>;
 }
 
 const BASE = [
@@ -62,6 +66,9 @@ const variants: readonly Variant[] = [
     security: "bookworm-security",
     gib: 40,
     packages: BASE,
+    modules: ["virtio_pci"],
+    // Its schema knows no locale but a text.
+    cloudInit: { locale: "false" },
   },
   {
     name: "debian-sid",

@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { agentScript } from "./agentSources";
 import { bootstrapProgram } from "./bootstrap";
-import { setupProgram } from "./setup";
+import { setupProgram, setupStamp } from "./setup";
 import { userData } from "./userData";
 
 const plan = {
@@ -88,6 +89,62 @@ describe("setupProgram", () => {
     expect(at("is-active --quiet hcloud-iptables.service || fail")).toBeLessThan(
       at(channel === "debian" ? "docker.io" : "docker-ce"),
     );
+  });
+});
+
+describe("the setup, run with stand-ins", () => {
+  const home = mkdtempSync(join(tmpdir(), "setup-"));
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  /** What it called, in order, where Debian's Docker is of that version, and its status. */
+  function calls(version: string, rulesLoad = true): { called: string[]; status: number | null; stamp: boolean } {
+    const log = join(home, "log");
+    const bodies: Record<string, string> = {
+      "apt-get": "",
+      "update-alternatives": "",
+      systemctl: rulesLoad ? "" : '[ "$1 $2" != "start hcloud-iptables.service" ]',
+      "apt-cache": `case "$*" in *docker-cli) [ ${version.startsWith("20.") ? 1 : 0} = 0 ] ;; *) echo 'Version: ${version}' ;; esac`,
+    };
+    for (const [name, body] of Object.entries(bodies))
+      writeFileSync(join(home, name), `#!/bin/sh\necho "${name} $*" >>'${log}'\n${body}\n`, { mode: 0o755 });
+    const stamp = join(home, "var", "setup-done");
+    rmSync(log, { force: true });
+    rmSync(stamp, { force: true });
+    const text = setupProgram({ channel: "debian" }).replaceAll(
+      setupStamp.replace("/setup-done", ""),
+      join(home, "var"),
+    );
+    const run = spawnSync("sh", ["-s"], { input: text, env: { PATH: `${home}:/usr/bin:/bin` }, encoding: "utf8" });
+    return { called: readFileSync(log, "utf8").trim().split("\n"), status: run.status, stamp: existsSync(stamp) };
+  }
+  const indexOf = (called: string[], pattern: RegExp) => called.findIndex((line) => pattern.test(line));
+
+  it("masks nftables before any package changes, and has AppArmor's parser before a Docker that cannot do without", () => {
+    const { called, status, stamp } = calls("20.10.24+dfsg1-1+deb12u1");
+    expect({ status, stamp }).toEqual({ status: 0, stamp: true });
+    const order = [
+      /^systemctl mask nftables/,
+      /^apt-get .* iptables/,
+      /start hcloud-iptables/,
+      /^apt-get .*apparmor$/,
+      /^apt-get .*docker\.io/,
+    ];
+    const found = order.map((pattern) => indexOf(called, pattern));
+    expect(found).not.toContain(-1);
+    expect(found).toEqual([...found].sort((a, b) => a - b));
+    expect(called.at(indexOf(called, /^apt-get .*docker\.io$/))).not.toContain("docker-cli");
+  });
+
+  it("installs the client where it is a package of its own, and no parser that Docker can do without", () => {
+    const { called } = calls("26.1.5+dfsg1-9");
+    expect(indexOf(called, /docker\.io docker-cli$/)).toBeGreaterThan(0);
+    expect(indexOf(called, /apparmor/)).toBe(-1);
+  });
+
+  it("installs no Docker where the rules could not be loaded", () => {
+    const { called, status, stamp } = calls("26.1.5+dfsg1-9", false);
+    expect({ status, stamp }).toEqual({ status: 1, stamp: false });
+    expect(indexOf(called, /^apt-get .*docker/)).toBe(-1);
   });
 });
 

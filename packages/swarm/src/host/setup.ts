@@ -46,9 +46,12 @@ say 'done'
 `;
 }
 
-// The client is a package of its own from Debian 13 on.
+// The client is a package of its own from Debian 13 on. Docker before 23 starts no container where the kernel has AppArmor and
+// the parser of its profiles is missing; later ones do without.
 const debianDocker = `client=
 if apt-cache show docker-cli >/dev/null 2>&1; then client=docker-cli; fi
+version=$(apt-cache show --no-all-versions docker.io | sed -n 's/^Version: //p')
+if dpkg --compare-versions "$version" lt 23; then apt install --no-install-recommends apparmor; fi
 apt install --no-install-recommends docker.io $client`;
 
 // As https://docs.docker.com/engine/install/debian/ has it.
