@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run demo`, `npm test` and `npm run bootstrap`: makes the machine ready with nothing but Node, then hands over.
+// `npm run check`, `npm run demo`, `npm test` and `npm run bootstrap`: makes the machine ready with nothing but Node, then hands over.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,9 +11,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const cache = join(root, ".cache");
 const logs = join(cache, "logs");
 
-const usage = `usage: node test/bootstrap/run.mjs [demo|test|attacks] [arguments]
+const usage = `usage: node test/bootstrap/run.mjs [check|demo|test|attacks] [arguments]
 
-  (nothing)   install what is missing, build, make the engine and the virtual machines' image
+  check       install what is missing, then format, lint, types and structure
+  (nothing)   the same without them, and build, make the engine and the virtual machines' image
   demo        the same, then a hardened three-node swarm on virtual machines   [--keep] [--help]
   test        the same, then the tests                                        [--unit] [--system] [--help]
   attacks     the same, then the attack suite on every Docker version         [--version IMAGE] [--only NAME] [--help]
@@ -21,7 +22,7 @@ const usage = `usage: node test/bootstrap/run.mjs [demo|test|attacks] [arguments
 
 async function main() {
   const [command, ...rest] = process.argv.slice(2);
-  if (command === "--help" || command === "-h" || !["demo", "test", "attacks", undefined].includes(command)) {
+  if (command === "--help" || command === "-h" || !["check", "demo", "test", "attacks", undefined].includes(command)) {
     process.stdout.write(usage);
     return command === "--help" || command === "-h" ? 0 : 2;
   }
@@ -37,6 +38,7 @@ async function main() {
   await step("Node packages", join(logs, "pnpm-install.log"), () =>
     logged("pnpm-install.log", process.execPath, [pnpm, "install", "--frozen-lockfile", "--prefer-offline"]),
   );
+  if (command === "check") return await run(process.execPath, [join(root, "test/bootstrap/check.mjs")], process.env);
   await step("Compiling", join(logs, "tsc.log"), () =>
     logged("tsc.log", process.execPath, [bin("typescript", "tsc"), "-b"]),
   );

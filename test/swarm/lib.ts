@@ -11,11 +11,12 @@ import {
   ports,
   type Region,
   region as regionOf,
+  restoreCheckpoint,
   root,
   type Stack,
   withoutCloudFirewall,
 } from "../harness/src/index.js";
-import { restoreCheckpoint } from "./setup.js";
+import { readyCheckpoint } from "./setup.js";
 
 export interface Ready {
   readonly region: Region;
@@ -35,7 +36,7 @@ export async function ready(): Promise<Ready> {
 /** Brings the shared cluster, and Pulumi's state of it, back to how it was when it became ready. */
 export async function restoreReady(): Promise<void> {
   const { region, stateDir } = inject("shared");
-  await restoreCheckpoint(region, stateDir);
+  await restoreCheckpoint(regionOf(region), stateDir, readyCheckpoint);
 }
 
 const line = ({ node, port, family, result }: Observation, wanted: boolean): string =>

@@ -4,7 +4,7 @@
  * `HCS_KEEP=1` leaves it running, and the next run with it starts from its checkpoint: a loop of seconds while writing tests.
  * `HCS_WORKERS` is the number of workers beside the one manager (2): suites that look at one host alone need none.
  */
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import {
@@ -15,8 +15,11 @@ import {
   phase,
   phases,
   region as regionOf,
+  restoreCheckpoint,
   root,
+  saveCheckpoint,
   say,
+  sessionsByHost,
   sshKey,
   startRegion,
   startServices,
@@ -40,15 +43,7 @@ declare module "vitest" {
 }
 
 /** Name of the checkpoint of the ready cluster, services running. */
-const readyCheckpoint = "ready";
-
-/** Brings the region, and Pulumi's state of it, back to how both were when the cluster became ready. */
-export async function restoreCheckpoint(region: string, stateDir: string): Promise<void> {
-  await regionOf(region).command("checkpoint", "restore", readyCheckpoint);
-  rmSync(join(stateDir, ".pulumi"), { recursive: true, force: true });
-  cpSync(join(stateDir, "pulumi-ready"), join(stateDir, ".pulumi"), { recursive: true });
-  cpSync(join(stateDir, "config-ready.yaml"), join(stateDir, "config.yaml"));
-}
+export const readyCheckpoint = "ready";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const name = process.env.HCS_TEST_REGION ?? "test";
@@ -57,7 +52,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const shared = join(stateDir, "shared.json");
 
   if (keep && existsSync(shared)) {
-    await phase("restore of the kept cluster", () => restoreCheckpoint(name, stateDir));
+    await phase("restore of the kept cluster", () => restoreCheckpoint(regionOf(name), stateDir, readyCheckpoint));
     project.provide("shared", JSON.parse(readFileSync(shared, "utf8")));
     return async () => {};
   }
@@ -90,12 +85,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       await startServices(cluster);
     });
     const secondsToReady = (Date.now() - started) / 1000;
-    await phase("checkpoint of the ready cluster", () => region.command("checkpoint", "save", readyCheckpoint));
-    cpSync(join(stateDir, ".pulumi"), join(stateDir, "pulumi-ready"), { recursive: true });
-    cpSync(join(stateDir, "config.yaml"), join(stateDir, "config-ready.yaml"));
-
-    const firstUpSessions: Record<string, number> = {};
-    for (const { host } of run.sshSessions) firstUpSessions[host] = (firstUpSessions[host] ?? 0) + 1;
+    await phase("checkpoint of the ready cluster", () => saveCheckpoint(region, stateDir, readyCheckpoint));
+    const firstUpSessions = sessionsByHost(run);
     const data: SharedCluster = { region: name, stateDir, keyFile, firstUpSessions, secondsToReady };
     writeFileSync(shared, JSON.stringify(data));
     project.provide("shared", data);

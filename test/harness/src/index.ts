@@ -9,4 +9,5 @@ export * from "./region.js";
 export * from "./responder.js";
 export * from "./services.js";
 export * from "./stack.js";
+export * from "./stackCheckpoint.js";
 export * from "./vxlan.js";

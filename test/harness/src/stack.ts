@@ -116,6 +116,13 @@ export async function openStack({ region, program, name, stateDir }: StackOption
   };
 }
 
+/** How many SSH sessions a run opened to each host. */
+export function sessionsByHost(run: StackRun): Record<string, number> {
+  const count: Record<string, number> = {};
+  for (const { host } of run.sshSessions) count[host] = (count[host] ?? 0) + 1;
+  return count;
+}
+
 function readSessions(file: string): SshSession[] {
   let text: string;
   try {

@@ -1,18 +1,11 @@
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
-import { api } from "../../harness/src/index.js";
-import { expectWhole, Life, type Wish } from "./lib.js";
-import { restoreCheckpoint } from "./setup.js";
+import { api, restoreCheckpoint } from "../../harness/src/index.js";
+import { expectWhole, Life, three, type Wish } from "./lib.js";
 
-const wish: Wish = {
-  m1: { role: "manager" },
-  m2: { role: "manager" },
-  m3: { role: "manager" },
-  w1: { role: "worker" },
-};
 let life: Life;
 beforeAll(async () => {
-  life = await Life.open(wish);
+  life = await Life.open(three);
 });
 
 describe("three managers and a worker", () => {
@@ -24,7 +17,7 @@ describe("three managers and a worker", () => {
     const { firstUpSessions } = inject("life");
     expect(Object.keys(firstUpSessions)).toHaveLength(4);
     for (const [host, sessions] of Object.entries(firstUpSessions)) expect(sessions, host).toBeLessThanOrEqual(3);
-    const run = await life.become(wish);
+    const run = await life.become(three);
     expect(run.sshSessions).toEqual([]);
     expect(run.text).not.toMatch(/ (created|updated|deleted|replaced)/);
   });

@@ -1,19 +1,11 @@
 import { beforeAll, describe, expect, inject, it } from "vitest";
-import { api } from "../../harness/src/index.js";
-import { expectServed, expectWhole, Life, sessionsByNode, type Wish, watched } from "./lib.js";
-import { restoreCheckpoint, saveCheckpoint } from "./setup.js";
+import { api, saveCheckpoint } from "../../harness/src/index.js";
+import { expectServed, expectWhole, Life, sessionsByNode, three, type Wish, watched } from "./lib.js";
 
-const three: Wish = {
-  m1: { role: "manager" },
-  m2: { role: "manager" },
-  m3: { role: "manager" },
-  w1: { role: "worker" },
-};
 let life: Life;
 let swarmId: string;
 beforeAll(async () => {
-  life = await Life.open(three);
-  await restoreCheckpoint(life.region, inject("life").stateDir, "ready");
+  life = await Life.ready();
   swarmId = life.cluster.outputs.swarmId;
 });
 const staying = (...names: string[]) => names.map((name) => life.node(name));

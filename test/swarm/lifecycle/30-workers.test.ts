@@ -1,18 +1,10 @@
-import { beforeAll, describe, expect, inject, it } from "vitest";
-import { bootPayload, expectServed, expectWhole, freeze, Life, sessionsByNode, type Wish, watched } from "./lib.js";
-import { restoreCheckpoint } from "./setup.js";
+import { beforeAll, describe, expect, it } from "vitest";
+import { bootPayload, expectServed, expectWhole, freeze, Life, sessionsByNode, three, watched } from "./lib.js";
 
-const three: Wish = {
-  m1: { role: "manager" },
-  m2: { role: "manager" },
-  m3: { role: "manager" },
-  w1: { role: "worker" },
-};
 let life: Life;
 let swarmId: string;
 beforeAll(async () => {
-  life = await Life.open(three);
-  await restoreCheckpoint(life.region, inject("life").stateDir, "ready");
+  life = await Life.ready();
   swarmId = life.cluster.outputs.swarmId;
 });
 

@@ -14,9 +14,11 @@ import {
   type Region,
   region as regionOf,
   responderImage,
+  restoreCheckpoint,
   type Stack,
   type StackRun,
   say,
+  sessionsByHost,
 } from "../../harness/src/index.js";
 
 export type Role = "manager" | "worker";
@@ -25,6 +27,14 @@ export interface NodeWish {
 }
 /** Nodes by name, and what they are to be. */
 export type Wish = Readonly<Record<string, NodeWish & { readonly role: Role }>>;
+
+/** What the suite's setup makes. */
+export const three: Wish = {
+  m1: { role: "manager" },
+  m2: { role: "manager" },
+  m3: { role: "manager" },
+  w1: { role: "worker" },
+};
 
 export const program = join(import.meta.dirname, "program");
 
@@ -51,6 +61,13 @@ export class Life {
     public cluster: Cluster,
     public wish: Wish,
   ) {}
+
+  /** The cluster as the suite's setup left it. */
+  static async ready(): Promise<Life> {
+    const { region, stateDir } = inject("life");
+    await restoreCheckpoint(regionOf(region), stateDir, "ready");
+    return await Life.open(three);
+  }
 
   static async open(wish: Wish): Promise<Life> {
     const { region: name, stateDir, keyFile } = inject("life");
@@ -107,13 +124,8 @@ export function note(line: string): void {
 
 /** The sessions of a run by host name, without those of nodes that are gone. */
 export function sessionsByNode(life: Life, run: StackRun): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { host } of run.sshSessions) {
-    const node = life.cluster.nodes.find((one) => one.publicIpv4 === host);
-    const name = node?.name ?? host;
-    counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
+  const nameOf = (host: string) => life.cluster.nodes.find((one) => one.publicIpv4 === host)?.name ?? host;
+  return Object.fromEntries(Object.entries(sessionsByHost(run)).map(([host, count]) => [nameOf(host), count]));
 }
 
 const reportOf = z.object({

@@ -3,7 +3,7 @@
  *
  * `HCS_KEEP=1` leaves it running, and the next run with it starts from its checkpoint.
  */
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import {
@@ -13,10 +13,12 @@ import {
   openStack,
   phase,
   phases,
-  type Region,
   region as regionOf,
   responderImage,
+  restoreCheckpoint,
+  saveCheckpoint,
   say,
+  sessionsByHost,
   sshKey,
   startRegion,
   table,
@@ -41,22 +43,6 @@ const pools = {
   manager: { role: "manager", serverType: "cx23", nodes },
   worker: { role: "worker", serverType: "cx23", nodes: { w1: {} } },
 };
-
-/** Keeps how the region and Pulumi's state of it are now. */
-export async function saveCheckpoint(region: Region, stateDir: string, name: string): Promise<void> {
-  await region.command("checkpoint", "save", name);
-  rmSync(join(stateDir, `pulumi-${name}`), { recursive: true, force: true });
-  cpSync(join(stateDir, ".pulumi"), join(stateDir, `pulumi-${name}`), { recursive: true });
-  cpSync(join(stateDir, "config.yaml"), join(stateDir, `config-${name}.yaml`));
-}
-
-/** Brings both back. */
-export async function restoreCheckpoint(region: Region, stateDir: string, name: string): Promise<void> {
-  await region.command("checkpoint", "restore", name);
-  rmSync(join(stateDir, ".pulumi"), { recursive: true, force: true });
-  cpSync(join(stateDir, `pulumi-${name}`), join(stateDir, ".pulumi"), { recursive: true });
-  cpSync(join(stateDir, `config-${name}.yaml`), join(stateDir, "config.yaml"));
-}
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const name = process.env.HCS_LIFE_REGION ?? "life";
@@ -94,9 +80,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       );
     });
     await phase("checkpoint", () => saveCheckpoint(region, stateDir, "ready"));
-    const firstUpSessions: Record<string, number> = {};
-    for (const { host } of run.sshSessions) firstUpSessions[host] = (firstUpSessions[host] ?? 0) + 1;
-    const data: SharedLife = { region: name, stateDir, keyFile, firstUpSessions };
+    const data: SharedLife = { region: name, stateDir, keyFile, firstUpSessions: sessionsByHost(run) };
     writeFileSync(kept, JSON.stringify(data));
     project.provide("life", data);
     return tearDown;

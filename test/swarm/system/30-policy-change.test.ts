@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { holdConnection, type Port, ports } from "../../harness/src/index.js";
+import { holdConnection, type Port, ports, sessionsByHost } from "../../harness/src/index.js";
 import { exposureProblems, ready, restoreReady } from "../lib.js";
 
 afterAll(restoreReady);
@@ -27,9 +27,8 @@ test("opening 8443/tcp shows each rule in the preview, replaces nothing, and kee
   const held = await Promise.all(cluster.nodes.map((node) => holdConnection(region, `http://${node.publicIpv4}/`)));
   const run = await stack.up();
   expect(run.text).not.toMatch(/replaced/);
-  const perHost = new Map<string, number>();
-  for (const { host } of run.sshSessions) perHost.set(host, (perHost.get(host) ?? 0) + 1);
-  expect(perHost.size).toBe(cluster.nodes.length);
+  const perHost = Object.entries(sessionsByHost(run));
+  expect(perHost).toHaveLength(cluster.nodes.length);
   for (const [host, sessions] of perHost) expect(sessions, host).toBeLessThanOrEqual(2);
 
   expect(await exposureProblems(cluster, ports.map(opened))).toEqual([]);

@@ -7,8 +7,15 @@ export function matchesSelector(selector: string, labels: ValueRecord): boolean 
   return terms.every((term) => term !== "" && matchesTerm(term, labels));
 }
 
+/** A label that is no text, such as a list in a malformed log, equals nothing that a selector can name. */
+function textOf(label: ValueRecord[string] | undefined): string {
+  return typeof label === "string" || typeof label === "number" || typeof label === "boolean"
+    ? String(label)
+    : "\u0000";
+}
+
 function matchesTerm(term: string, labels: ValueRecord): boolean {
-  const value = (key: string) => (Object.hasOwn(labels, key) ? String(labels[key] as string) : undefined);
+  const value = (key: string) => (Object.hasOwn(labels, key) ? textOf(labels[key]) : undefined);
   const equal = /^([^\s!=()]+)\s*(==?|!=)\s*([^\s!=()]*)$/.exec(term);
   if (equal?.[1] !== undefined) return (value(equal[1]) === equal[3]) === (equal[2] !== "!=");
   const inside = /^([^\s!=()]+)\s+(in|notin)\s+\(([^()]*)\)$/.exec(term);
