@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import {
   type Cluster,
   cacheDir,
+  consoleTails,
   installResponder,
   openCluster,
   openStack,
@@ -122,6 +123,10 @@ async function main(): Promise<number> {
       problems.push(...(await inspect(cluster, "after the reboot")));
     }
     if (values.keep) sayHowToLookAround(cluster, opened, key);
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    say(await consoleTails(region));
+    throw error;
   } finally {
     await tearDown();
   }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import {
   cacheDir,
+  consoleTails,
   installResponder,
   openCluster,
   openStack,
@@ -92,6 +93,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide("shared", data);
     return tearDown;
   } catch (error) {
+    say(await consoleTails(region));
     await tearDown();
     throw error;
   }

@@ -61,7 +61,7 @@ function describe(status: Status): string[] {
 
 interface StartOptions extends Common {
   readonly memory: number;
-  readonly cores: number;
+  readonly cores?: number;
   readonly accelerator: Settings["accelerator"];
   readonly image: string;
   readonly record?: boolean;
@@ -78,7 +78,14 @@ async function startCommand(options: StartOptions): Promise<void> {
   assertSuitable(layout, !isBuilt(layout.images, options.image));
   await buildImage({ images: layout.images, name: options.image, progress: say });
   const { name, memory, cores, accelerator, record = false } = options;
-  const status = await start(layout, { name, memory, cores, accelerator, record, stateDirectory: layout.state });
+  const status = await start(layout, {
+    name,
+    memory,
+    ...(cores === undefined ? {} : { cores }),
+    accelerator,
+    record,
+    stateDirectory: layout.state,
+  });
   for (const line of describe(status)) say(line);
 }
 
@@ -172,7 +179,7 @@ function program(): Command {
   withCommon(region.command("start"))
     .description("start the region and wait until its API answers; builds the image at first")
     .option("--memory <MiB>", "most memory that any server gets", number, 1536)
-    .option("--cores <count>", "most cores that any server gets", number, 2)
+    .option("--cores <count>", "most cores that any server gets (default: 2, without KVM 1)", number)
     .addOption(new Option("--accelerator <kind>", "how machines run").choices(["auto", "kvm", "tcg"]).default("auto"))
     .addOption(new Option("--image <name>", "image to have ready").choices(variantNames).default("debian-13"))
     .option("--record", "keep the API's requests and answers for `region api-check`")

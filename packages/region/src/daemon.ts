@@ -22,10 +22,16 @@ async function accelerator(wanted: Settings["accelerator"]): Promise<Detection> 
   return { accelerator: { kind: wanted }, reason: "chosen with --accelerator" };
 }
 
+/**
+ * One under emulation: with more, a core of the guest may meet code that another is patching at that moment, which real
+ * processors and KVM rule out, and the guest's kernel panics now and then as it boots (`Oops: int3`).
+ */
+const CORES = { kvm: 2, tcg: 1 } as const;
+
 async function main(settings: Settings): Promise<void> {
   const layout = layoutOf(settings.name, settings.stateDirectory);
-  const { memory, cores } = settings;
   const detected = await accelerator(settings.accelerator);
+  const { memory, cores = CORES[detected.accelerator.kind] } = settings;
   const router = new Router(settings.name);
   await router.start();
   const checkpointStore = new CheckpointStore(layout.checkpoints);

@@ -6,8 +6,8 @@ export const settingsSchema = z.object({
   stateDirectory: z.string(),
   /** Most memory that any server gets, MiB. */
   memory: z.int().min(256),
-  /** Most cores that any server gets. */
-  cores: z.int().min(1).max(64),
+  /** Most cores that any server gets; the accelerator's default when absent. */
+  cores: z.int().min(1).max(64).optional(),
   accelerator: z.enum(["auto", "kvm", "tcg"]),
   /** Whether each request to the API and its answer is kept, for `region api-check`. */
   record: z.boolean(),

@@ -38,4 +38,23 @@ export async function startRegion(name: string, log: (line: string) => void, ...
   return region(name);
 }
 
+/**
+ * What each machine of the region wrote on its console last, for when one does not answer: the machines, and their logs with
+ * them, are gone a moment later. Never rejects, for it is called where something failed already.
+ */
+export async function consoleTails(region: Region, lines = 15): Promise<string> {
+  try {
+    const machines = [...(await region.command("status")).matchAll(/^server (\d+) .*$/gm)];
+    const tails = await Promise.all(
+      machines.map(async ([line, id = ""]) => {
+        const text = await region.command("console", id).catch((error: unknown) => `no console: ${String(error)}`);
+        return [`--- ${line}`, ...text.trimEnd().split("\n").slice(-lines)].join("\n");
+      }),
+    );
+    return tails.join("\n");
+  } catch (error) {
+    return `the region tells nothing of its machines: ${String(error)}`;
+  }
+}
+
 export type ExecResult = Result;

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import {
   cacheDir,
+  consoleTails,
   installResponder,
   openCluster,
   openStack,
@@ -85,6 +86,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide("life", data);
     return tearDown;
   } catch (error) {
+    say(await consoleTails(region));
     await tearDown();
     throw error;
   }

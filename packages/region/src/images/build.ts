@@ -141,8 +141,9 @@ async function takeKernel(variant: Variant, root: string, work: string): Promise
   writeFileSync(join(work, "kernel"), (await unpackKernel(image)) ?? image);
   const modules = join(root, "usr/lib/modules", file.slice("vmlinuz-".length));
   const dep = readFileSync(join(modules, "modules.dep"), "utf8");
-  // Numbered, for they are loaded in the order of their names.
-  const loaded = moduleOrder(dep, [...(variant.modules ?? []), "virtio_blk"]).map(
+  // The network's too, as in a cloud's own initramfs: left to udev, it may come after cloud-init has looked for it, and the
+  // machine then boots without an address. Numbered, for they are loaded in the order of their names.
+  const loaded = moduleOrder(dep, [...(variant.modules ?? []), "virtio_net", "virtio_blk"]).map(
     (path, index): CpioEntry => ({
       name: `modules/${String(index).padStart(2, "0")}-${basename(path)}`,
       mode: 0o100644,

@@ -6,7 +6,7 @@ import { assetsDirectory } from "../layout.js";
 import type { Variant } from "./variants.js";
 
 /** Raised when the way of building changes in a manner that neither variant nor assets show. */
-const BUILDER_VERSION = 2;
+const BUILDER_VERSION = 3;
 
 export const debianAssets = join(assetsDirectory, "debian");
 

@@ -14,7 +14,7 @@ export interface Variant {
   readonly packages: readonly string[];
   /** Options of apt, while the image is built and in it. */
   readonly apt?: readonly string[];
-  /** Kernel modules, beside the disk's, without which there is no disk: newer kernels have them built in. */
+  /** Kernel modules, beside the disk's and the network's, without which there is no disk: newer kernels have them built in. */
   readonly modules?: readonly string[];
   /** What this release's cloud-init wants otherwise than the others. */
   readonly cloudInit?: Readonly<Record<string, unknown>>;
