@@ -212,7 +212,7 @@ describe("input", () => {
   });
 });
 
-it("fits a hundred nodes into a comment in under a second, and cuts the rest", async () => {
+it("fits a hundred nodes into a comment in under a second of work, and cuts the rest", async () => {
   const names = Object.fromEntries(
     [...Array(100)].map((_, index) => [`n${index * 2}`, index < 7 ? "manager" : "worker"] as const),
   );
@@ -221,10 +221,12 @@ it("fits a hundred nodes into a comment in under a second, and cuts the rest", a
     op: "replace",
     keys: ["image"],
   })).map((step) => stepEvent(step));
-  const started = performance.now();
+  // Of the processor, so that a busy machine does not fail it.
+  const started = process.cpuUsage();
   const { report } = await reportOf(stream([...events, ...summary()]));
   const markdown = renderMarkdown(report);
-  expect(performance.now() - started).toBeLessThan(1000);
+  const { user, system } = process.cpuUsage(started);
+  expect((user + system) / 1e6).toBeLessThan(1);
   expect(markdown.length).toBeLessThan(60_000);
   const small = renderMarkdown(report, { maxChars: 8000 });
   expect(small.length).toBeLessThanOrEqual(8000);

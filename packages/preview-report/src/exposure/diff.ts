@@ -70,8 +70,9 @@ function kindOf(before: SourceSet, after: SourceSet): ExposureKind {
   if (after.unknown) return before.key === after.key ? "same" : "unknown";
   if (isNobody(before)) return "opens";
   if (isNobody(after)) return "closes";
+  if (before.unknown) return "changes";
   const [wider, narrower] = [covers(after, before), covers(before, after)];
-  if (wider && narrower) return before.unknown ? "unknown" : "same";
+  if (wider && narrower) return "same";
   if (wider) return "widens";
   return narrower ? "narrows" : "changes";
 }

@@ -1,7 +1,7 @@
 /** What lets traffic in, as plain data: from the components' policies, hcloud Firewalls and load balancers. */
 
 import { asArray, asRecord, asText, SECRET, UNKNOWN, type Value } from "../values/value.js";
-import { ANYWHERE, type Family, type SourceSet, sourceSets } from "./sources.js";
+import { ANYWHERE, type Family, type SourceSet, sourceSets, UNKNOWN_SOURCES } from "./sources.js";
 
 /** One opening. `protocol` is any text the input had (`tcp`, `udp`, `icmp`, …) or `any`. */
 export interface Rule {
@@ -47,6 +47,19 @@ export function unfiltered(families: readonly Family[]): Rule[] {
   return families.map((family) => ({ protocol: "any", family, ...ALL_PORTS, sources: ANYWHERE[family] }));
 }
 
+/** May open anything to anybody: nothing is taken for closed beside it. */
+const UNKNOWN_RULES: Rule[] = FAMILIES.map((family) => ({
+  protocol: "any",
+  family,
+  ...ALL_PORTS,
+  sources: UNKNOWN_SOURCES,
+}));
+
+/** A host about whose filter nothing is known. */
+export function notKnown(doubt: string): RuleSet {
+  return ruleSet(UNKNOWN_RULES, [doubt]);
+}
+
 const PORTLESS = new Set(["icmp", "esp", "gre"]);
 
 /** `80`, `80-85` or `any`; `undefined` for what is none of them. */
@@ -62,13 +75,12 @@ export function parsePorts(text: string): { from: number; to: number } | undefin
 /** The openings of an hcloud Firewall's `rules`. */
 export function firewallRules(rules: Value | undefined): RuleSet {
   const doubts: string[] = [];
-  if (rules === UNKNOWN || rules === SECRET)
-    return ruleSet([], ["the rules of a firewall are known only after the update"]);
+  if (rules === UNKNOWN || rules === SECRET) return notKnown("the rules of a firewall are known only after the update");
   const result = asArray(rules).flatMap((raw): Rule[] => {
     const rule = asRecord(raw);
     if (!rule) {
       doubts.push("a rule of a firewall is known only after the update");
-      return [];
+      return UNKNOWN_RULES;
     }
     if (rule.direction === "out") return [];
     const protocol = asText(rule.protocol) ?? "any";
@@ -93,6 +105,7 @@ export interface PolicyOpening {
   nodes?: Set<string>;
 }
 
+const NOT_TOLD: PolicyOpening[] = [{ rules: UNKNOWN_RULES, ssh: false }];
 const POLICY_KEY = /^(?:(host|ssh|published)\s+)?(tcp|udp|sctp)\/(\d{1,5}(?:-\d{1,5})?)(?:\s+on\s+(.+))?$/;
 /** Entries of a policy that open nothing to the outside. */
 const INSIDE_KEY = /^(container |trusted |metadata$|log )/;
@@ -101,8 +114,9 @@ const INSIDE_KEY = /^(container |trusted |metadata$|log )/;
 export function policyOpenings(policy: Value | undefined): { openings: PolicyOpening[]; doubts: string[] } {
   const record = asRecord(policy);
   if (!record) {
-    const doubts = policy === UNKNOWN || policy === SECRET ? ["a policy is known only after the update"] : [];
-    return { openings: [], doubts };
+    if (policy === undefined || policy === null)
+      return { openings: NOT_TOLD, doubts: ["a component shows no policy in its inputs"] };
+    return { openings: NOT_TOLD, doubts: ["a policy is known only after the update"] };
   }
   const doubts: string[] = [];
   const found = Object.keys(record).flatMap((key): PolicyOpening[] => {

@@ -1,5 +1,5 @@
 /** Hetzner Cloud's label selectors: comma-separated terms that must all hold. */
-import type { ValueRecord } from "../values/value.js";
+import type { Value, ValueRecord } from "../values/value.js";
 
 /** False for what is no selector, so that a firewall is not taken for attached on the strength of a typing error. */
 export function matchesSelector(selector: string, labels: ValueRecord): boolean {
@@ -7,15 +7,8 @@ export function matchesSelector(selector: string, labels: ValueRecord): boolean 
   return terms.every((term) => term !== "" && matchesTerm(term, labels));
 }
 
-/** A label that is no text, such as a list in a malformed log, equals nothing that a selector can name. */
-function textOf(label: ValueRecord[string] | undefined): string {
-  return typeof label === "string" || typeof label === "number" || typeof label === "boolean"
-    ? String(label)
-    : "\u0000";
-}
-
 function matchesTerm(term: string, labels: ValueRecord): boolean {
-  const value = (key: string) => (Object.hasOwn(labels, key) ? textOf(labels[key]) : undefined);
+  const value = (key: string) => (Object.hasOwn(labels, key) ? (labelText(labels[key]) ?? "\u0000") : undefined);
   const equal = /^([^\s!=()]+)\s*(==?|!=)\s*([^\s!=()]*)$/.exec(term);
   if (equal?.[1] !== undefined) return (value(equal[1]) === equal[3]) === (equal[2] !== "!=");
   const inside = /^([^\s!=()]+)\s+(in|notin)\s+\(([^()]*)\)$/.exec(term);
@@ -26,4 +19,11 @@ function matchesTerm(term: string, labels: ValueRecord): boolean {
   const absent = /^!([^\s!=()]+)$/.exec(term);
   if (absent?.[1] !== undefined) return value(absent[1]) === undefined;
   return /^[^\s!=()]+$/.test(term) && value(term) !== undefined;
+}
+
+/** A label's value as text. Undefined where it is none, not known yet or of a malformed log: it then equals nothing that a selector can name. */
+export function labelText(label: Value | undefined): string | undefined {
+  return typeof label === "string" || typeof label === "number" || typeof label === "boolean"
+    ? String(label)
+    : undefined;
 }

@@ -63,6 +63,7 @@ export function sourceSets(texts: readonly (string | undefined)[]): Record<Famil
 }
 
 export const NOBODY: SourceSet = makeSet(new Map(), false);
+export const UNKNOWN_SOURCES: SourceSet = makeSet(new Map(), true);
 export const ANYWHERE: Record<Family, SourceSet> = sourceSets(["0.0.0.0/0", "::/0"]);
 
 function makeSet(networks: ReadonlyMap<string, Range>, unknown: boolean): SourceSet {

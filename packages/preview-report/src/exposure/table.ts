@@ -1,20 +1,10 @@
 /** Who lets what in, before and after: the components' policies and the plain firewalls of the stack, as one table. */
-import { type Cluster, isComponent, SERVER } from "../model/cluster.js";
-import type { Resource, Side, StackModel } from "../model/stack.js";
-import { asArray, asRecord, asText, at, UNKNOWN, type Value } from "../values/value.js";
+import { type Cluster, isComponent, type Member, SERVER } from "../model/cluster.js";
+import type { Resource, StackModel } from "../model/stack.js";
+import { UNKNOWN } from "../values/value.js";
+import { Attachments, familiesOf } from "./attachments.js";
 import { diffRules, type ExposureChange } from "./diff.js";
-import {
-  FAMILIES,
-  firewallRules,
-  openings,
-  policyOpenings,
-  type Rule,
-  type RuleSet,
-  ruleSet,
-  unfiltered,
-} from "./rules.js";
-import { matchesSelector } from "./selector.js";
-import type { Family } from "./sources.js";
+import { notKnown, openings, type PolicyOpening, policyOpenings, type RuleSet, ruleSet } from "./rules.js";
 
 export interface ExposureRow extends ExposureChange {
   nodes: string[];
@@ -33,8 +23,8 @@ export interface ExposureTable {
 
 type Which = "before" | "after";
 const CLOSED = ruleSet([]);
-const FIREWALL = "hcloud:index/firewall:Firewall";
-const ATTACHMENT = "hcloud:index/firewallAttachment:FirewallAttachment";
+const ALONE = notKnown("what a host lets in without its HostHardening is not known here");
+const HOST_HARDENING = "hcloud-swarm:index:HostHardening";
 const LB_SERVICE = "hcloud:index/loadBalancerService:LoadBalancerService";
 
 export function exposureTable(model: StackModel, clusters: readonly Cluster[]): ExposureTable {
@@ -47,8 +37,7 @@ export function exposureTable(model: StackModel, clusters: readonly Cluster[]): 
   };
   for (const which of ["before", "after"] as const) {
     for (const cluster of clusters) clusterRules(cluster, which, put);
-    const plain = new PlainFirewalls(model, which);
-    for (const [name, set] of plain.servers()) put(name, which, set, [22]);
+    for (const [name, set] of plainServers(model, which)) put(name, which, set, [22]);
     for (const [name, set] of loadBalancers(model, which)) put(name, which, set, []);
   }
   return tableOf(nodes);
@@ -99,21 +88,22 @@ type Put = (name: string, which: Which, set: RuleSet, ssh: Iterable<number>) => 
 function clusterRules(cluster: Cluster, which: Which, put: Put): void {
   const side = cluster.resource[which];
   const members = cluster[which];
-  if (!side || !members) return;
+  if (!side || !members) {
+    // A host is there before it is hardened and after, other than a server that is made or deleted.
+    if (cluster.resource.type === HOST_HARDENING) put(cluster.resource.name, which, ALONE, []);
+    return;
+  }
   const { openings: list, doubts } = policyOpenings(side.inputs.policy);
-  if (side.inputs.policy === undefined) doubts.push("a component shows no policy in its inputs");
   const ssh = list.filter((it) => it.ssh).flatMap((it) => it.rules.map((rule) => rule.from));
+  const scopes = new Scopes(list);
   const sets = new Map<string, RuleSet>();
   for (const member of members.values()) {
-    const here = list.filter((it) => {
-      if (!it.pools && !it.nodes) return true;
-      return it.pools?.has(member.pool) || it.nodes?.has(member.name);
-    });
-    const key = here.map((it) => list.indexOf(it)).join();
+    const here = scopes.of(member);
+    const key = here.join();
     const set =
       sets.get(key) ??
       ruleSet(
-        here.flatMap((it) => it.rules),
+        here.flatMap((index) => list[index]?.rules ?? []),
         doubts,
       );
     sets.set(key, set);
@@ -122,123 +112,55 @@ function clusterRules(cluster: Cluster, which: Which, put: Put): void {
   }
 }
 
-/** Servers outside components, behind hcloud Firewalls or behind none. */
-class PlainFirewalls {
-  private readonly sets = new Map<string, RuleSet>();
-  private readonly byId = new Map<string, string>();
-  private readonly created: string[] = [];
-  private readonly list: Resource[];
-  private readonly filters: Resource[];
+/** Which openings are for a member, by their places in the policy. */
+class Scopes {
+  private readonly everywhere: number[] = [];
+  private readonly byPool = new Map<string, number[]>();
+  private readonly byNode = new Map<string, number[]>();
 
-  constructor(
-    private readonly model: StackModel,
-    private readonly which: Which,
-  ) {
-    this.list = [...model.resources.values()].filter((it) => it[which] !== undefined);
-    this.filters = this.list.filter((it) => it.type === ATTACHMENT || it.type === FIREWALL);
-    for (const firewall of this.filters) {
-      const side = firewall[which];
-      if (firewall.type !== FIREWALL || !side) continue;
-      this.sets.set(firewall.urn, firewallRules(side.inputs.rules));
-      const id = side.id || firewall.before?.id;
-      if (id && id !== "04da6b54-80e4-46f7-96ec-b56ff0331ba9") this.byId.set(id, firewall.urn);
-      else this.created.push(firewall.urn);
-    }
-  }
-
-  *servers(): Iterable<[string, RuleSet]> {
-    for (const server of this.list) {
-      const side = server[this.which];
-      // Members of a component answer by its policy: it is the tighter of the two filters, and the last.
-      if (server.type !== SERVER || !side || this.inComponent(server)) continue;
-      const families = familiesOf(side);
-      if (families.length === 0) continue;
-      yield [server.name, this.rulesOf(server, side, families)];
-    }
-  }
-
-  private inComponent(resource: Resource): boolean {
-    let parent = this.model.resources.get(resource.parent);
-    for (let depth = 0; parent && depth < 20; depth++) {
-      if (isComponent(parent.type)) return true;
-      parent = this.model.resources.get(parent.parent);
-    }
-    return false;
-  }
-
-  private rulesOf(server: Resource, side: Side, families: readonly Family[]): RuleSet {
-    const urns = new Set<string>();
-    const doubts: string[] = [];
-    let perhaps = false;
-    const attach = (id: Value | undefined, dependencies: readonly string[] = []) => {
-      const known = typeof id === "number" || typeof id === "string" ? this.byId.get(String(id)) : undefined;
-      const urn = known ?? (id === UNKNOWN ? this.resolve(dependencies) : undefined);
-      if (urn !== undefined) urns.add(urn);
-      else if (id === UNKNOWN && this.created.length > 0) {
-        for (const made of this.created) urns.add(made);
-        doubts.push(
-          "which firewall is attached is known only after the update; the firewalls that are made are taken together",
-        );
-      } else {
-        perhaps = true;
-        doubts.push("a firewall that is not in this input is attached");
+  constructor(openings: readonly PolicyOpening[]) {
+    const add = (index: Map<string, number[]>, names: Iterable<string>, place: number) => {
+      for (const name of names) {
+        const known = index.get(name);
+        if (known) known.push(place);
+        else index.set(name, [place]);
       }
     };
-    const ids = side.inputs.firewallIds;
-    if (ids === UNKNOWN) attach(UNKNOWN, side.dependencies.get("firewallIds"));
-    for (const id of asArray(ids)) attach(id, side.dependencies.get("firewallIds"));
-    for (const other of this.filters) {
-      const state = other[this.which];
-      if (!state) continue;
-      if (other.type === ATTACHMENT) {
-        const hit = this.attached(state, server, side);
-        if (hit === "no") continue;
-        if (hit === "perhaps") doubts.push("to which servers a firewall is attached is known only after the update");
-        attach(state.inputs.firewallId, state.dependencies.get("firewallId"));
-      } else if (other.type === FIREWALL) {
-        const hit = asArray(state.inputs.applyTos).some((to) => {
-          const selector = asText(at(to, "labelSelector"));
-          const id = at(to, "server");
-          if (selector !== undefined && matchesSelector(selector, side.labels)) return true;
-          return id !== undefined && id !== null && side.id !== "" && String(id) === side.id;
-        });
-        if (hit) urns.add(other.urn);
-      }
+    for (const [place, { pools, nodes }] of openings.entries()) {
+      if (!pools && !nodes) this.everywhere.push(place);
+      add(this.byPool, pools ?? [], place);
+      add(this.byNode, nodes ?? [], place);
     }
-    const rules: Rule[] = [];
-    for (const urn of urns) {
-      const set = this.sets.get(urn);
-      rules.push(...(set?.rules ?? []));
-      doubts.push(...(set?.doubts ?? []));
-    }
-    if (urns.size === 0 && !perhaps) rules.push(...unfiltered(families));
-    return ruleSet(
-      rules.filter((rule) => families.includes(rule.family)),
-      doubts,
-    );
   }
 
-  private resolve(dependencies: readonly string[] | undefined): string | undefined {
-    const firewalls = (dependencies ?? []).filter((urn) => this.sets.has(urn));
-    return firewalls.length === 1 ? firewalls[0] : undefined;
-  }
-
-  private attached(attachment: Side, server: Resource, side: Side): "yes" | "no" | "perhaps" {
-    if (asArray(attachment.inputs.labelSelectors).some((it) => matchesSelector(asText(it) ?? "", side.labels)))
-      return "yes";
-    const ids = attachment.inputs.serverIds;
-    if (side.id !== "" && asArray(ids).some((id) => String(typeof id === "symbol" ? "" : id) === side.id)) return "yes";
-    if (attachment.dependencies.get("serverIds")?.includes(server.urn)) return "yes";
-    if (attachment.dependencies.size > 0) return "no";
-    const open = ids === UNKNOWN || asArray(ids).includes(UNKNOWN);
-    return open && (server.action === "create" || server.action === "replace") ? "perhaps" : "no";
+  of({ name, pool }: Member): number[] {
+    const own = [...(this.byPool.get(pool) ?? []), ...(this.byNode.get(name) ?? [])];
+    return [...this.everywhere, ...new Set(own)].sort((a, b) => a - b);
   }
 }
 
-/** The families of a server's public network; absent means both. */
-function familiesOf(side: Side): Family[] {
-  const nets = asArray(side.inputs.publicNets).map(asRecord);
-  return FAMILIES.filter((family) => !nets.some((net) => net?.[`${family}Enabled`] === false));
+/** Servers outside components, behind hcloud Firewalls or behind none. */
+function* plainServers(model: StackModel, which: Which): Iterable<[string, RuleSet]> {
+  const attachments = new Attachments(model, which);
+  // Of a server with its own HostHardening that is the last filter, and the tighter one.
+  const hardened = new Set<string>();
+  for (const it of model.resources.values()) if (it[which] && it.type === HOST_HARDENING) hardened.add(it.name);
+  for (const server of model.resources.values()) {
+    const side = server[which];
+    // Members of a component answer by its policy for the same reason.
+    if (server.type !== SERVER || !side || hardened.has(server.name) || inComponent(model, server)) continue;
+    const families = familiesOf(side);
+    if (families.length > 0) yield [server.name, attachments.rulesOf(server, side, families)];
+  }
+}
+
+function inComponent(model: StackModel, resource: Resource): boolean {
+  let parent = model.resources.get(resource.parent);
+  for (let depth = 0; parent && depth < 20; depth++) {
+    if (isComponent(parent.type)) return true;
+    parent = model.resources.get(parent.parent);
+  }
+  return false;
 }
 
 /** Load balancers are reached by everybody, whatever firewalls say. */

@@ -93,16 +93,23 @@ function findings(gate: GateName, report: Report): Finding[] {
         .filter((it) => newlyWorld(it) && it.protocol !== "icmp" && !(it.ssh && /^\d+$/.test(it.port)))
         .flatMap(exposureFindings);
     case "docker-ports":
-      return changes
-        .filter((it) => ["opens", "widens", "changes", "unknown"].includes(it.kind) && holds(it, DOCKER_PORTS))
-        .flatMap(exposureFindings);
+      return (
+        changes
+          .filter((it) => ["opens", "widens", "changes", "unknown"].includes(it.kind) && holds(it, DOCKER_PORTS))
+          // A host of which nothing is known is another gate's.
+          .filter((it) => it.kind !== "unknown" || it.port !== "all")
+          .flatMap(exposureFindings)
+      );
     case "unknown-exposure":
       return [
         ...changes.filter((it) => it.kind === "unknown").flatMap(exposureFindings),
         ...doubts.filter((it) => it.changed).flatMap((it) => it.nodes.map((subject) => ({ subject, what: it.doubt }))),
       ];
     case "trust":
-      return report.trust.flatMap((it) => it.subjects.map((subject) => ({ subject, what: `${it.kind}: ${it.what}` })));
+      // What a new server is made of is shown, but is no change of what is trusted already.
+      return report.trust
+        .filter((it) => it.kind !== "image" || it.before !== "none")
+        .flatMap((it) => it.subjects.map((subject) => ({ subject, what: `${it.kind}: ${it.what}` })));
     case "policy":
       return report.policy.violations
         .filter((it) => it.level === "mandatory")

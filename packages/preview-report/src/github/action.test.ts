@@ -111,7 +111,7 @@ it("has fresh bundles", async () => {
     readFileSync(bundlePath, "utf8") === (await bundle()),
     "run: pnpm --filter @hcloud-swarm/preview-report bundle",
   ).toBe(true);
-});
+}, 240_000);
 
 it("comments once, then updates its comment on page two of a long thread", async () => {
   comments = Array.from({ length: 130 }, (_, index) => ({ id: index + 1, body: "words", user: { login: "someone" } }));
@@ -126,7 +126,7 @@ it("comments once, then updates its comment on page two of a long thread", async
   expect(planted.body).toContain("not ours");
   expect(requests.filter((it) => it.includes("page=2"))).toHaveLength(2);
   expect(requests.at(-1)).toMatch(/^PATCH/);
-}, 60_000);
+}, 240_000);
 
 it("stops at a gate after commenting, passes with a waiver, and bears a token that may not comment", async () => {
   expect(await run("delete", { INPUT_FAIL_ON: "delete-server" })).toMatchObject({ code: 10 });
@@ -142,4 +142,4 @@ it("stops at a gate after commenting, passes with a waiver, and bears a token th
   expect(code).toBe(0);
   expect(stderr).toContain("no comment written");
   expect(readFileSync(join(directory, "summary.md"), "utf8")).toContain("Preview of");
-}, 60_000);
+}, 240_000);

@@ -106,6 +106,9 @@ function powerOffs(before: Side, after: Side, changed: readonly string[]): strin
 
 function protectionDangers(resource: Resource, add: Add): void {
   const { before, after } = resource;
+  if (resource.type === "hcloud-swarm:index:HostHardening" && resource.action === "delete") {
+    add("lost-protection", "the host loses its rules, or keeps them with nobody to keep them in step", resource.name);
+  }
   if (!before || !after || resource.action === "delete") return;
   if (before.protect && !after.protect) add("lost-protection", "loses Pulumi's protection", resource.name);
   if (before.retainOnDelete && !after.retainOnDelete) {
@@ -138,7 +141,8 @@ function quorum(cluster: Cluster, add: Add): QuorumNote[] {
   if (!next) return [];
   const count = next.length;
   if (old && old.length > 0) {
-    const kept = old.filter((name) => next.includes(name));
+    const staying = new Set(next);
+    const kept = old.filter((name) => staying.has(name));
     const stopped = kept.filter((name) => {
       const server = servers.get(name);
       if (!server || server.action === "same") return false;

@@ -136,7 +136,12 @@ export class StackBuilder {
 
   private takeStep(step: Step, phase: "before" | "outputs"): void {
     if (phase === "outputs") {
-      // Outputs matter in one case: a refresh then says what it found.
+      // Outputs matter in two cases: an import says only here what is there, and a refresh what it found.
+      const known = this.resources.get(step.urn);
+      if (known?.action === "import" && step.op === "import") {
+        known.before = sideOf(known.type, step.old);
+        known.after = sideOf(known.type, step.new) ?? known.after;
+      }
       if (this.refreshed.has(step.urn) && (step.op === "update" || step.op === "delete"))
         this.drift.set(step.urn, step.op);
       return;
@@ -168,7 +173,8 @@ export class StackBuilder {
   build(): StackModel {
     return {
       ...this.origin,
-      resources: this.resources,
+      // The engine works on many at once, so that its order differs from run to run: the report's must not.
+      resources: new Map([...this.resources].sort(([, a], [, b]) => byName(a, b))),
       diagnostics: this.diagnostics,
       violations: this.violations,
       policyPacks: this.policyPacks,
@@ -180,6 +186,13 @@ export class StackBuilder {
       secrets: this.collector.found,
     };
   }
+}
+
+const collator = new Intl.Collator("en", { numeric: true });
+
+/** `worker-2` before `worker-10`, and a node's resources together. */
+function byName(a: Resource, b: Resource): number {
+  return collator.compare(a.name, b.name) || (a.urn < b.urn ? -1 : a.urn > b.urn ? 1 : 0);
 }
 
 const ACTIONS: Record<string, Action> = {

@@ -43,7 +43,7 @@ export function trustOf(model: StackModel): TrustChange[] {
         fingerprint(after?.inputs.publicKey),
       );
     }
-    if (type === SERVER && resource.action !== "same") {
+    if (type === SERVER && resource.action !== "same" && resource.action !== "delete") {
       if (changed("image")) add("image", "of a server", show(before?.inputs.image), show(after?.inputs.image));
       if (before && changed("sshKeys")) {
         add("SSH key", "keys of a server at first boot", show(before.inputs.sshKeys), show(after?.inputs.sshKeys));
@@ -174,7 +174,9 @@ export function userDataChanges(model: StackModel): UserDataChange[] {
       sections:
         before?.state === "text" && after.state === "text"
           ? changedSections(before, after)
-          : [...after.sections.keys()].sort(),
+          : after.state === "text"
+            ? [...after.sections.keys()].sort()
+            : ["not known"],
     });
   }
   return grouped(found, (it) => [it.linesBefore, it.linesAfter, ...it.sections].join("\u0000"));

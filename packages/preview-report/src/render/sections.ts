@@ -24,7 +24,7 @@ export function sections(report: Report, gates: GateOutcome | undefined): Sectio
   return [
     head(report),
     problems(report),
-    gatesSection(gates),
+    gatesSection(report, gates),
     errors(report),
     danger(report),
     exposure(report),
@@ -88,7 +88,7 @@ function problems(report: Report): Section | undefined {
   ]);
 }
 
-function gatesSection(gates: GateOutcome | undefined): Section | undefined {
+function gatesSection(report: Report, gates: GateOutcome | undefined): Section | undefined {
   if (!gates || (gates.results.length === 0 && gates.rejected.length === 0)) return undefined;
   const fired = gates.results.filter((it) => it.open.length > 0);
   const lines: PhrasingContent[][] = fired.map((it) => [
@@ -110,9 +110,16 @@ function gatesSection(gates: GateOutcome | undefined): Section | undefined {
   for (const { waiver, why } of gates.rejected) {
     lines.push([say("A waiver for "), quote(waiver.gate), say(" does not count: "), quote(why)]);
   }
-  if (lines.length === 0)
-    lines.push([say(`${plural(gates.results.length, "gate", "gates")} checked, none stops this change.`)]);
+  if (lines.length === 0) lines.push([say(noneStops(report, gates))]);
   return rowed("gates", 1, lines, (items) => [list([...items])]);
+}
+
+/** A gate that is silent on half a preview says nothing. */
+function noneStops(report: Report, gates: GateOutcome): string {
+  const checked = `${plural(gates.results.length, "gate", "gates")} checked`;
+  if (report.status === "failed" || report.status === "incomplete")
+    return `${checked} what there is of the preview, which is not the whole (exit code ${gates.exitCode}).`;
+  return `${checked}, none stops this change.`;
 }
 
 function errors(report: Report): Section | undefined {
@@ -205,7 +212,9 @@ function commands(report: Report): Section | undefined {
   const groups = new Map<string, Report["commands"]>();
   for (const command of report.commands) {
     const key = `${command.host} ${command.what}`;
-    groups.set(key, [...(groups.get(key) ?? []), command]);
+    const known = groups.get(key);
+    if (known) known.push(command);
+    else groups.set(key, [command]);
   }
   const order = ["live", "local", "new"];
   const rows = [...groups.values()].sort((a, b) => order.indexOf(a[0]?.host ?? "") - order.indexOf(b[0]?.host ?? ""));

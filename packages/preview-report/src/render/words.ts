@@ -57,7 +57,7 @@ export function highlights(report: Report): string[] {
 }
 
 export function exposureVerb(entry: ExposureEntry): string {
-  if (newlyWorld(entry)) return "opens to the world";
+  if (newlyWorld(entry)) return entry.before === "unknown" ? "open to the world" : "opens to the world";
   return entry.kind === "same" ? "unchanged" : entry.kind === "unknown" ? "not known yet" : entry.kind;
 }
 

@@ -3,12 +3,13 @@
 import type { SourceSet } from "../exposure/sources.js";
 import { type ExposureRow, exposureTable } from "../exposure/table.js";
 import type { ReadStatus } from "../input/read.js";
-import { clustersOf } from "../model/cluster.js";
+import { clustersOf, isComponent } from "../model/cluster.js";
 import { dangersOf } from "../model/danger.js";
-import type { Action, StackModel } from "../model/stack.js";
+import type { Action, Resource, StackModel } from "../model/stack.js";
 import { commandsOf, trustOf, userDataChanges } from "../model/trust.js";
 import { createRedactor, type Redactor } from "../secrets/redact.js";
 import { parseUrn } from "../values/urn.js";
+import { leafChanges } from "../values/value.js";
 import type { Counts, ExposureEntry, Report } from "./report.js";
 
 /** Longest name or value, in characters, and longest message. What is cut off is marked. */
@@ -35,7 +36,9 @@ function compose(model: StackModel, status: ReadStatus): Report {
   const failed =
     errors.length > 0 || model.failures.length > 0 || ["failed", "canceled"].includes(model.summary?.result ?? "");
   const touched = counts.create + counts.update + counts.replace + counts.delete + counts.other;
-  const changed = [...model.resources.values()].filter((it) => it.action !== "same" && it.action !== "read");
+  const changed = [...model.resources.values()].filter(
+    (it) => it.action !== "same" && it.action !== "read" && isReviewed(it.type),
+  );
   return {
     version: 1,
     stack: model.stack,
@@ -76,7 +79,7 @@ function compose(model: StackModel, status: ReadStatus): Report {
       action: it.action,
       type: it.type,
       name: it.name,
-      keys: it.replaceKeys.length > 0 ? it.replaceKeys : it.changedKeys,
+      keys: keysOf(it),
     })),
     drift: [...model.drift].map(([urn, op]) => {
       const { type, name } = parseUrn(urn);
@@ -97,11 +100,23 @@ function joined(messages: { resource: string; message: string }[]): { resource: 
   return result;
 }
 
+/** The stack's root and the providers come and go with the rest. */
+function isReviewed(type: string): boolean {
+  return type !== "pulumi:pulumi:Stack" && !type.startsWith("pulumi:providers:");
+}
+
+/** What replaces or changes it. The engine does not compare components, so that is done here. */
+function keysOf({ type, action, before, after, replaceKeys, changedKeys }: Resource): string[] {
+  if (replaceKeys.length > 0) return replaceKeys;
+  if (changedKeys.length > 0 || action !== "update" || !isComponent(type)) return changedKeys;
+  return leafChanges(before?.inputs, after?.inputs).map((it) => it.path);
+}
+
 /** Our own count, which leaves out the stack's root and the providers, as nobody reviews those. */
 function countsOf(model: StackModel): Counts {
   const counts: Counts = { create: 0, update: 0, replace: 0, delete: 0, same: 0, other: 0 };
   for (const { action, type } of model.resources.values()) {
-    if (type === "pulumi:pulumi:Stack" || type.startsWith("pulumi:providers:")) continue;
+    if (!isReviewed(type)) continue;
     if (action !== "read") counts[countOf(action)]++;
   }
   // Plain preview --json leaves unchanged resources out; its summary knows how many there are.

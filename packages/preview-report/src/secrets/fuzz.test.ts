@@ -239,5 +239,5 @@ describe("fuzzed event logs", () => {
         { numRuns: CASES },
       );
     }
-  }, 120_000);
+  }, 600_000);
 });
