@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
 import { bootstrapProgram, claimCommand, userData } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
-import { digestOf, payloadOf } from "./policyPlan";
+import { digestOf, onlySsh, payloadOf } from "./policyPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
 
@@ -50,12 +50,13 @@ export interface BootedNode {
 export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
   const { component, facts, privateKey, docker, sshPort, timeouts } = plan;
   const payload = plan.policy.apply((policy) => payloadOf(component, policy, facts));
+  const smallPayload = plan.policy.apply((policy) => payloadOf(component, onlySsh(policy), facts));
   const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, plan.resource ?? facts.name));
   const made = server(owner, {
     ...plan,
     userData: pulumi
-      .all([firstKey, payload])
-      .apply(([hostKey, text]) => userData({ hostKey, payload: text, sshPort, docker })),
+      .all([firstKey, payload, smallPayload])
+      .apply(([hostKey, full, small]) => userData({ hostKey, payload: full, smallPayload: small, sshPort, docker })),
   });
   const target = { host: made.ipv4Address, port: sshPort, user: "root", privateKey };
   const place = { name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made, identity: made.id };

@@ -79,7 +79,8 @@ function networkOfSubnet({ id: subnetId }: Existing, existing?: Existing): Priva
 export interface CloudFirewalls {
   readonly enabled: boolean;
   readonly existing?: Existing | undefined;
-  readonly rules: pulumi.Output<CloudRules>;
+  /** Called only where a firewall is made: a policy may say more than one can. */
+  readonly rules: () => pulumi.Output<CloudRules>;
   /** Something that changes when who may reach SSH changes, as far as that is known now. */
   readonly sshDigest: string;
   /** Selects the servers by a label. */
@@ -96,14 +97,15 @@ export interface CloudFirewalls {
 export function cloudFirewallIds(owner: Owner, plan: CloudFirewalls): pulumi.Input<number>[] {
   if (plan.existing !== undefined) return [numberOf(plan.existing.id)];
   if (!plan.enabled) return [];
+  const made = plan.rules();
   const { component: parent, name, prefix, labels } = owner;
   const ssh = `ssh-${plan.sshDigest}`;
   new hcloud.Firewall(
     `${name}-firewall-${ssh}`,
-    { name: `${prefix}-${ssh}`, rules: plan.rules.ssh, labels, applyTos: [{ labelSelector: plan.selector }] },
+    { name: `${prefix}-${ssh}`, rules: made.ssh, labels, applyTos: [{ labelSelector: plan.selector }] },
     { parent },
   );
-  const rules = plan.rules.others;
+  const rules = made.others;
   return [numberOf(new hcloud.Firewall(`${name}-firewall`, { name: prefix, rules, labels }, { parent }).id)];
 }
 

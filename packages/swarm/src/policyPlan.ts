@@ -56,6 +56,14 @@ export function payloadOf(component: string, policy: Policy, node: NodeFacts): s
   }
 }
 
+/**
+ * What a server boots with whose policy is too long for user-data. Nothing is published before its policy comes over SSH, so
+ * nothing is missed.
+ */
+export function onlySsh(policy: Policy): Policy {
+  return { ...policy, publishedPorts: [], hostServices: [] };
+}
+
 /** Everything that the outside can reach, one key for each port of a node: a port that opens is one new key. */
 export function exposureTable(
   policy: Policy,
@@ -80,7 +88,7 @@ export function cloudFirewalls<P extends { enabled: boolean } & CloudFirewallPla
   policy: pulumi.Output<Policy>,
   selector: string,
 ) {
-  const rules = policy.apply((complete) => cloudRulesOf(plan.component, complete, plan.cloudFirewall));
+  const rules = () => policy.apply((complete) => cloudRulesOf(plan.component, complete, plan.cloudFirewall));
   const { port, sources } = plan.policy.ssh;
   const sshDigest = createHash("sha256")
     .update(JSON.stringify([port, sources]))
@@ -109,7 +117,7 @@ export function cloudRulesOf(component: string, policy: Policy, { beyondLimits }
     );
   }
   for (const gap of gaps) void pulumi.log.warn(`${component}: ${gap.message}`);
-  const nothingButSsh = { ...policy, publishedPorts: [], hostServices: [], icmp: { echo: false } };
+  const nothingButSsh = { ...onlySsh(policy), icmp: { echo: false } };
   const ssh = new Set(compileCloudFirewall(nothingButSsh, { beyondLimits }).rules.map((rule) => rule.description));
   const all = rules.map((rule) => ({ ...rule, sourceIps: [...rule.sourceIps] }));
   return {

@@ -1,5 +1,7 @@
+import { gunzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import type { SwarmClusterArgs } from "./args";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
@@ -119,6 +121,23 @@ describe("SwarmCluster", () => {
     expect(plain(userData)).toContain(first.publicKey);
     expect(plain(userData).match(/BEGIN OPENSSH/g)).toHaveLength(1);
     expect(plain(userData)).not.toContain(privateKey.split("\n")[2]);
+  });
+
+  it("boots a server with SSH alone where the policy is too long for user-data, and sends the whole over SSH", async () => {
+    const sources = Array.from({ length: 10_000 }, (_, i) => `10.${i >> 8}.${i & 255}.7`);
+    const { cloud } = await up({
+      policy: { publishedPorts: [{ port: 443, sources }] },
+      cloudFirewall: { enabled: false },
+    });
+    const files: { path: string; content: string }[] = parse(
+      plain(cloud.inputsOf("prod-worker-1").userData),
+    ).write_files;
+    const packed = files.find(({ path }) => path === "/etc/hcloud-iptables/payload")?.content ?? "";
+    const booted = gunzipSync(Buffer.from(packed, "base64")).toString();
+    expect(booted).toContain("--dport 22 ");
+    expect(booted).not.toContain("443");
+    const sent = plain(cloud.inputsOf("prod-worker-1-policy").stdin);
+    expect(sent.match(/^add hc-p\S* /gm)).toHaveLength(sources.length);
   });
 
   it("hands tokens over on standard input only", async () => {

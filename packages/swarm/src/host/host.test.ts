@@ -71,9 +71,17 @@ describe("userData", () => {
     expect(filesOf(text).get("/etc/hcloud-iptables/docker-options")).toContain("default-network-opts");
   });
 
-  it("is refused when it is larger than Hetzner Cloud takes", () => {
-    const noise = Array.from({ length: 60_000 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+  const noise = Array.from({ length: 60_000 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+
+  it("carries the small payload only where the other does not fit", () => {
+    const payloadOf = (text: string) => filesOf(text).get("/etc/hcloud-iptables/payload");
+    expect(payloadOf(userData({ ...plan, smallPayload: "small" }))).toBe(plan.payload);
+    expect(payloadOf(userData({ ...plan, payload: noise, smallPayload: "small" }))).toBe("small");
+  });
+
+  it("is refused when it is larger than Hetzner Cloud takes whatever it carries", () => {
     expect(() => userData({ ...plan, payload: noise })).toThrow(/32768/);
+    expect(() => userData({ ...plan, payload: noise, smallPayload: noise })).toThrow(/32768/);
   });
 });
 

@@ -10,6 +10,8 @@ export interface UserDataPlan {
   readonly hostKey: { readonly privateKey: string; readonly publicKey: string };
   /** Payload of the policy at first boot; later ones come over SSH. */
   readonly payload: string;
+  /** Boots in its place where `payload` does not fit: one that opens no more than it, and SSH at least. */
+  readonly smallPayload?: string;
   readonly sshPort: number;
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
 }
@@ -23,9 +25,22 @@ export const containerSlice = "docker.slice";
 
 /**
  * Text that starts with `#cloud-config`.
- * @throws Error when it is larger than Hetzner Cloud takes.
+ * @throws Error when it is larger than Hetzner Cloud takes, with the small payload too.
  */
-export function userData({ hostKey, payload, sshPort, docker }: UserDataPlan): string {
+export function userData({ payload, smallPayload = payload, ...plan }: UserDataPlan): string {
+  const full = cloudConfig({ ...plan, payload });
+  const text = fits(full) ? full : cloudConfig({ ...plan, payload: smallPayload });
+  if (fits(text)) return text;
+  throw new Error(
+    `user-data has ${Buffer.byteLength(text)} bytes and Hetzner Cloud takes ${limit}: name fewer sources of SSH in the policy`,
+  );
+}
+
+function fits(text: string): boolean {
+  return Buffer.byteLength(text) <= limit;
+}
+
+function cloudConfig({ hostKey, payload, sshPort, docker }: Omit<UserDataPlan, "smallPayload">): string {
   const config = {
     // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned. Where keys are given,
     // cloud-init makes no others.
@@ -48,13 +63,7 @@ export function userData({ hostKey, payload, sshPort, docker }: UserDataPlan): s
     ],
     runcmd: [["sh", setupPath]],
   };
-  const text = `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
-  const size = Buffer.byteLength(text);
-  if (size > limit)
-    throw new Error(
-      `user-data has ${size} bytes and Hetzner Cloud takes ${limit}: name fewer sources in the policy at first, and add them once the server is up`,
-    );
-  return text;
+  return `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
 }
 
 function sshdOptions(port: number): string {
