@@ -10,7 +10,6 @@ import {
   openStack,
   phase,
   type Region,
-  region as regionOf,
   root,
   type Stack,
   say,
@@ -54,7 +53,8 @@ export async function bootCluster(image: Image): Promise<AttackedCluster> {
   const name = `${process.env.HCS_ATTACK_REGION ?? "attack"}${image === "debian-13" ? "" : image.slice("debian".length)}`;
   const stateDir = cacheDir("stacks", `${name}-cluster`);
   const kept = join(stateDir, "kept");
-  const region = existsSync(kept) && keep ? regionOf(name) : await started(name, image);
+  // One that was kept and stopped has its disks and its checkpoint still.
+  const region = await started(name, image);
   const stop = async () => {
     if (keep) return;
     await region.command("stop", "--purge");

@@ -6,20 +6,24 @@ import { phase, root, say } from "../../harness/src/index.js";
 import { attacks } from "./attacks.js";
 import { bootCluster, type Image, images } from "./cluster.js";
 import { onlyOurs } from "./columns.js";
+import { currentCommit, Results } from "./results.js";
 import { runOnNodes } from "./runNode.js";
 import { runPackets } from "./runPackets.js";
 import { Shells } from "./shells.js";
-import { type Attack, type Cell, type Column, columns, NotApplicable } from "./types.js";
-import { type Cells, markdown, problems, type Row } from "./verdicts.js";
+import { type Attack, type Column, columns, NotApplicable } from "./types.js";
+import { markdown, problems } from "./verdicts.js";
 
-const help = `usage: pnpm test:attacks [--version IMAGE]... [--only NAME]... [--group GROUP] [--column NAME]... [--help]
+const help = `usage: pnpm test:attacks [--version IMAGE]... [--only NAME]... [--group GROUP] [--column NAME]... [--resume] [--minutes N]
 
-Boots one cluster for each Docker version and attacks it. The table goes to test-output/attacks.md and attacks.json.
+Boots one cluster for each Docker version and attacks it. The table is in test-output/attacks.md and attacks.json: what is measured
+replaces what is there of the same attack, version and column; the rest stays. Each cell has its time and commit.
 
   --version IMAGE   ${images.join(", ")}; may be repeated (default: all three)
-  --only NAME       only this attack; may be repeated. The table then has nothing else
+  --only NAME       only this attack; may be repeated
   --group GROUP     packets, drift or lifecycle
   --column NAME     only under this rule set; may be repeated: ${columns.join(", ")}. Without bare, closed proves nothing
+  --resume          leave out what the table has and is as it must be: goes on after an interruption, tries again what failed
+  --minutes N       begin no attack after so many minutes, and say what is missing (default: no limit)
   HCS_KEEP=1        leave the regions running, and start from their checkpoint the next time
 `;
 
@@ -29,6 +33,8 @@ const { values } = parseArgs({
     only: { type: "string", multiple: true },
     group: { type: "string" },
     column: { type: "string", multiple: true },
+    resume: { type: "boolean", default: false },
+    minutes: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -36,8 +42,15 @@ const { values } = parseArgs({
 const output = join(root, "test-output");
 const under = columns.filter((column) => values.column?.includes(column) ?? true);
 
-function chosen(): { versions: readonly Image[]; wanted: readonly Attack[] } {
+interface Chosen {
+  readonly versions: readonly Image[];
+  readonly wanted: readonly Attack[];
+  timeLeft(): boolean;
+}
+
+function chosen(): Chosen {
   const versions = images.filter((image) => values.version?.includes(image) ?? true);
+  const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes);
   const wrong = [
     ...(values.version ?? []).filter((name) => !images.some((image) => image === name)),
     ...(values.only ?? []).filter((name) => !attacks.some((attack) => attack.name === name)),
@@ -45,43 +58,61 @@ function chosen(): { versions: readonly Image[]; wanted: readonly Attack[] } {
     ...(values.group && !attacks.some(({ group }) => group === values.group) ? [values.group] : []),
   ];
   if (wrong.length > 0) throw new Error(`there is no ${wrong.join(" and no ")}\n\n${help}`);
+  if (!(minutes > 0)) throw new Error(`--minutes wants a number above 0, not ${JSON.stringify(values.minutes)}`);
   const wanted = attacks.filter(
     ({ name, group }) => (values.only?.includes(name) ?? true) && (values.group ?? group) === group,
   );
-  return { versions, wanted };
+  const end = Date.now() + minutes * 60_000;
+  return { versions, wanted, timeLeft: () => Date.now() < end };
 }
 
-async function attackVersion(image: Image, wanted: readonly Attack[], save: (rows: readonly Row[]) => void) {
-  const cells = new Map<string, Cells>();
-  const rows = () => wanted.map(({ name, group, what }): Row => ({ name, group, what, cells: cells.get(name) ?? {} }));
-  const record = (attack: Attack, column: Column, cell: Cell) => {
-    cells.set(attack.name, { ...cells.get(attack.name), [column]: cell });
-    save(rows());
+async function attackVersion(image: Image, { wanted, timeLeft }: Chosen, results: Results): Promise<void> {
+  const record = (attack: Attack, column: Column, cell: Parameters<Results["record"]>[3]) => {
+    results.record(image, attack.name, column, cell);
+    save(results);
   };
+  const missing = <A extends Attack>(some: readonly A[], column: Column) =>
+    under.includes(column) ? some.filter(({ name }) => !results.done(image, name, column)) : [];
+  const packets = wanted.filter((attack) => attack.group === "packets");
+  const others = wanted.filter((attack) => attack.group !== "packets");
+  for (const column of columns)
+    for (const attack of missing(others, column)) {
+      try {
+        onlyOurs(column, attack.group);
+      } catch (error) {
+        if (!(error instanceof NotApplicable)) throw error;
+        record(attack, column, { verdict: "not applicable", ok: true, detail: error.message });
+      }
+    }
+  if (columns.every((column) => missing(wanted, column).length === 0) || !timeLeft()) return;
+
   const attacked = await bootCluster(image);
   const shells = new Shells(attacked);
   try {
-    const packets = wanted.filter((attack) => attack.group === "packets");
-    await phase(`packet attacks on ${image}`, () => runPackets(attacked, shells, packets, under, record));
-    const others = wanted.filter((attack) => attack.group !== "packets");
-    for (const attack of others)
-      for (const column of columns) {
-        try {
-          onlyOurs(column, attack.group);
-        } catch (error) {
-          if (!(error instanceof NotApplicable)) throw error;
-          record(attack, column, { verdict: "not applicable", ok: true, detail: error.message });
-        }
-      }
-    if (under.includes("ours"))
-      await phase(`drift and lifecycle on ${image}`, () =>
-        runOnNodes(attacked, shells, others, (attack, cell) => record(attack, "ours", cell)),
-      );
+    await phase(`packet attacks on ${image}`, () =>
+      runPackets({ attacked, shells, wanted: (column) => missing(packets, column), timeLeft, record }),
+    );
+    await phase(`drift and lifecycle on ${image}`, () =>
+      runOnNodes({
+        attacked,
+        shells,
+        attacks: missing(others, "ours"),
+        timeLeft,
+        record: (attack, cell) => record(attack, "ours", cell),
+      }),
+    );
   } finally {
     await shells.close();
     await attacked.stop();
   }
-  return rows();
+}
+
+const table = (results: Results) =>
+  markdown(Object.fromEntries(results.images().map((image) => [image, results.rows(image, attacks)])));
+
+function save(results: Results): void {
+  results.save();
+  writeFileSync(join(output, "attacks.md"), table(results));
 }
 
 async function main(): Promise<number> {
@@ -89,29 +120,27 @@ async function main(): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const { versions, wanted } = chosen();
+  const choice = chosen();
   mkdirSync(output, { recursive: true });
-  const results: Record<string, readonly Row[]> = {};
-  const save = () => {
-    writeFileSync(join(output, "attacks.json"), `${JSON.stringify(results, null, 2)}\n`);
-    writeFileSync(join(output, "attacks.md"), markdown(results));
-  };
+  const results = new Results(join(output, "attacks.json"), await currentCommit());
+  // Interrupted, it must not leave an old run's cells as if they were this one's.
+  if (!values.resume)
+    for (const image of choice.versions)
+      for (const { name } of choice.wanted) for (const column of under) results.forget(image, name, column);
   const wrong: string[] = [];
-  for (const image of versions) {
+  for (const image of choice.versions) {
     try {
-      const rows = await attackVersion(image, wanted, (partial) => {
-        results[image] = partial;
-        save();
-      });
-      wrong.push(...problems(rows, under).map((problem) => `${image}: ${problem}`));
+      await attackVersion(image, choice, results);
     } catch (error) {
       wrong.push(`${image}: ${error instanceof Error ? error.message : String(error)}`);
     }
+    const rows = results.rows(image, choice.wanted);
+    wrong.push(...problems(rows, under).map((problem) => `${image}: ${problem}`));
   }
-  save();
-  process.stdout.write(`\n${markdown(results)}\n`);
+  save(results);
+  process.stdout.write(`\n${table(results)}\n`);
   const failed = new Set(wrong.map((line) => line.split(" (")[0])).size;
-  const total = Object.values(results).reduce((sum, rows) => sum + rows.length, 0);
+  const total = choice.versions.length * choice.wanted.length;
   if (wrong.length > 0) process.stdout.write(`NOT as it must be:\n${wrong.map((line) => `  - ${line}`).join("\n")}\n`);
   say(`table: ${join("test-output", "attacks.md")}`);
   process.stdout.write(`${Math.max(total - failed, 0)} passed, ${failed} failed\n`);

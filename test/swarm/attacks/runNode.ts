@@ -7,16 +7,21 @@ import { World } from "./world.js";
 
 type NodeAttack = DriftAttack | LifecycleAttack;
 
-export async function runOnNodes(
-  attacked: AttackedCluster,
-  shells: Shells,
-  attacks: readonly NodeAttack[],
-  record: (attack: NodeAttack, cell: Cell) => void,
-): Promise<void> {
+export interface NodeRun {
+  readonly attacked: AttackedCluster;
+  readonly shells: Shells;
+  readonly attacks: readonly NodeAttack[];
+  /** Whether another attack may begin. */
+  timeLeft(): boolean;
+  record(attack: NodeAttack, cell: Cell): void;
+}
+
+export async function runOnNodes({ attacked, shells, attacks, timeLeft, record }: NodeRun): Promise<void> {
   const world = new World(attacked, "ours", shells);
   // The packet attacks' last column is ours too, but two of them moved interfaces about.
   let clean = false;
   for (const attack of attacks) {
+    if (!timeLeft()) return;
     const started = Date.now();
     const seconds = () => (Date.now() - started) / 1000;
     try {

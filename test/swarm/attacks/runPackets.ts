@@ -3,36 +3,39 @@ import { say } from "../../harness/src/index.js";
 import type { AttackedCluster } from "./cluster.js";
 import { putColumn } from "./columns.js";
 import type { Shells } from "./shells.js";
-import { type Cell, type Column, NotApplicable, type PacketAttack } from "./types.js";
+import { type Cell, type Column, columns, NotApplicable, type PacketAttack } from "./types.js";
 import { packetCell } from "./verdicts.js";
 import { World } from "./world.js";
 
 /** At once: the machines are emulated, and most of an attack is waiting for nothing to come. */
 const atOnce = 8;
 
-export type Record = (attack: PacketAttack, column: Column, cell: Cell) => void;
+export interface PacketRun {
+  readonly attacked: AttackedCluster;
+  readonly shells: Shells;
+  /** Attacks that are to be measured under a column. */
+  wanted(column: Column): readonly PacketAttack[];
+  /** Whether another attack may begin. */
+  timeLeft(): boolean;
+  record(attack: PacketAttack, column: Column, cell: Cell): void;
+}
 
-export async function runPackets(
-  attacked: AttackedCluster,
-  shells: Shells,
-  attacks: readonly PacketAttack[],
-  under: readonly Column[],
-  record: Record,
-) {
-  if (attacks.length === 0) return;
-  for (const column of under) {
+export async function runPackets({ attacked, shells, wanted, timeLeft, record }: PacketRun): Promise<void> {
+  for (const column of columns) {
+    const attacks = wanted(column);
+    if (attacks.length === 0 || !timeLeft()) continue;
     const world = new World(attacked, column, shells);
     await world.restored();
     await putColumn(world);
     const queue = attacks.filter(({ disturbs }) => disturbs !== true);
     await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        for (let attack = queue.shift(); attack; attack = queue.shift())
+        for (let attack = queue.shift(); attack && timeLeft(); attack = queue.shift())
           record(attack, column, await attempt(world, attack));
       }),
     );
     for (const attack of attacks.filter(({ disturbs }) => disturbs === true))
-      record(attack, column, await attempt(world, attack));
+      if (timeLeft()) record(attack, column, await attempt(world, attack));
   }
 }
 

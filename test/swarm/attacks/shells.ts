@@ -6,7 +6,12 @@ import { execa } from "execa";
 import { outsideNamespace } from "../../../packages/region/src/network/names.js";
 import type { AttackedCluster } from "./cluster.js";
 
+/** At once on one machine. sshd lets ten sessions share a connection, and emulated machines are no quicker with more. */
+const sessions = 6;
+
 export class Shells {
+  readonly #running = new Map<string, number>();
+  readonly #waiting = new Map<string, (() => void)[]>();
   readonly #sockets = mkdtempSync(join(tmpdir(), "attacks-"));
   readonly #namespace: string;
   readonly #targets: ReadonlyMap<string, readonly string[]>;
@@ -25,8 +30,21 @@ export class Shells {
 
   /** Runs a shell command and gives what it printed; rejects when it fails. */
   async run(name: string, command: string, input = ""): Promise<string> {
-    const run = await this.outside("ssh", [...this.#control(name), ...this.#target(name), command], input);
-    return run.stdout;
+    await this.#turn(name);
+    try {
+      const run = await this.outside("ssh", [...this.#control(name), ...this.#target(name), command], input);
+      return run.stdout;
+    } finally {
+      this.#running.set(name, (this.#running.get(name) ?? 1) - 1);
+      this.#waiting.get(name)?.shift()?.();
+    }
+  }
+
+  /** Waits until the machine has room for one more session, and takes it. */
+  async #turn(name: string): Promise<void> {
+    while ((this.#running.get(name) ?? 0) >= sessions)
+      await new Promise<void>((resolve) => this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), resolve]));
+    this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
   }
 
   /** Runs a command on the outside machine. */

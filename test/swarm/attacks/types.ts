@@ -27,7 +27,8 @@ export interface Seen {
 }
 
 /** What the table says of an attack under one column. */
-export type Verdict = "blocked" | "works" | "open" | "broken" | "caught" | "missed" | "failed" | "not applicable";
+export const verdicts = ["blocked", "works", "open", "broken", "caught", "missed", "failed", "not applicable"] as const;
+export type Verdict = (typeof verdicts)[number];
 
 export interface Cell {
   readonly verdict: Verdict;

@@ -1,7 +1,8 @@
 /** From what was seen to what the table says. Pure. */
+import type { Measured } from "./results.js";
 import { type Cell, type Column, columns, type Seen } from "./types.js";
 
-export type Cells = Partial<Record<Column, Cell>>;
+export type Cells = Partial<Record<Column, Measured>>;
 
 /** One attack's row for one Docker version. */
 export interface Row {
@@ -54,12 +55,23 @@ export function problems(rows: readonly Row[], wanted: readonly Column[] = colum
   );
 }
 
+/** When and at which commits the cells of a table were measured: it may have been put together from several runs. */
+function provenance(rows: readonly Row[]): string {
+  const cells = rows.flatMap((row) => Object.values(row.cells));
+  const times = cells.map(({ at }) => at).sort();
+  const commits = [...new Set(cells.map(({ commit }) => commit))].map(
+    (commit) => `${commit} (${cells.filter((cell) => cell.commit === commit).length})`,
+  );
+  if (cells.length === 0) return "Nothing measured yet.";
+  return `${cells.length} of ${rows.length * columns.length} cells measured, from ${times.at(0)} to ${times.at(-1)}, at commit ${commits.join(", ")}.`;
+}
+
 /** Markdown: one table a version, one row an attack; reasons below it. */
 export function markdown(results: Readonly<Record<string, readonly Row[]>>): string {
   const text = Object.entries(results).map(([version, rows]) => {
     const reasons: string[] = [];
     const cell = (found: Cell | undefined): string => {
-      if (!found) return "**nothing measured**";
+      if (!found) return "**not measured**";
       const mark = found.ok ? "" : " ✗";
       if (found.verdict !== "not applicable" && found.ok) return `${found.verdict}${mark}`;
       if (!reasons.includes(found.detail)) reasons.push(found.detail);
@@ -70,6 +82,8 @@ export function markdown(results: Readonly<Record<string, readonly Row[]>>): str
     );
     return [
       `## ${version}`,
+      "",
+      provenance(rows),
       "",
       `| attack | no firewall | the seed's four lines | ufw-docker's approach | ours |`,
       `| --- | --- | --- | --- | --- |`,

@@ -39,6 +39,8 @@ describe("attacks", () => {
   });
 });
 
+const when = { at: "2026-01-02T03:04:05Z", commit: "abc" };
+
 describe("verdicts", () => {
   test("ours must keep out what is closed, and let through what is open", () => {
     expect(packetCell("ours", [closed(false), works(true)], 1)).toMatchObject({ verdict: "blocked", ok: true });
@@ -59,13 +61,18 @@ describe("verdicts", () => {
   });
 
   test("what was not measured is a problem, and shown", () => {
-    const row = { name: "a", group: "packets", what: "w", cells: { ours: packetCell("ours", [closed(false)], 1) } };
+    const ours = { ...packetCell("ours", [closed(false)], 1), ...when };
+    const row = { name: "a", group: "packets", what: "w", cells: { ours } };
     expect(problems([row], ["bare", "ours"])).toEqual(["a: nothing was measured under bare"]);
-    expect(markdown({ "debian-13": [row] })).toContain("| a | **nothing measured** |");
+    const text = markdown({ "debian-13": [row] });
+    expect(text).toContain("| a | **not measured** |");
+    expect(text).toContain(
+      "1 of 4 cells measured, from 2026-01-02T03:04:05Z to 2026-01-02T03:04:05Z, at commit abc (1).",
+    );
   });
 
   test("the table gives the reason of what does not apply", () => {
-    const cell = { verdict: "not applicable" as const, ok: true, detail: "no such thing here" };
+    const cell = { verdict: "not applicable" as const, ok: true, detail: "no such thing here", ...when };
     const row = {
       name: "a",
       group: "drift",
