@@ -7,9 +7,15 @@ import { fileURLToPath } from "node:url";
 const host = join(dirname(fileURLToPath(import.meta.url)), "../src/host");
 const target = join(host, "agentSources.ts");
 
-/** Without comments: Hetzner Cloud takes 32 KiB of user-data, and there must be room for long lists of sources in it. */
+/**
+ * Without comments and indentation, which no quoted text of it depends on: Hetzner Cloud takes 32 KiB of user-data, and there
+ * must be room for long lists of sources in it.
+ */
 function bare(text) {
-  return text.replace(/^ *# (?!shellcheck disable).*\n/gm, "").replace(/\n{2,}/g, "\n");
+  return text
+    .replace(/^ *# (?!shellcheck disable).*\n/gm, "")
+    .replace(/^ +/gm, "")
+    .replace(/\n{2,}/g, "\n");
 }
 
 /** The module's text as it must be. */

@@ -239,31 +239,83 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     expect(agent(["rollback"]).stderr).toContain("nothing to roll back to");
   });
 
-  it("ends the flows of a port that closes, and no others", () => {
+  it("ends the flows that the new policy refuses, of SSH and UDP too, and no others", () => {
     const here = { 4: "203.0.113.9", 6: "2001:db8:9::9" };
-    const there = { 4: "198.51.100.7", 6: "2001:db8:7::7" };
-    const flow = (from: string, to: string, port: number) =>
+    const container = { 4: "172.17.0.2", 6: "fd00:17::2" };
+    const near = { 4: "198.51.100.7", 6: "2001:db8:7::7" };
+    const far = { 4: "192.0.2.7", 6: "2001:db8:8::7" };
+    type Version = 4 | 6;
+    const policyOf = (sources: string[], udp: number[]) =>
+      renderPayload(
+        compileRuleset(
+          normalizePolicy({
+            publishedPorts: [{ port: 443, sources }, ...udp.map((port) => ({ port, protocol: "udp" as const }))],
+            ssh: { sources },
+          }),
+          { name: "manager-1", pool: "manager", role: "manager" },
+        ),
+      );
+    const flow = (protocol: string, from: string, to: string, port: number, led?: string) =>
       inside("conntrack", [
-        ...["-I", "-p", "tcp", "-s", from, "-d", to, "--sport", "5000", "--dport", `${port}`],
-        ...["--state", "ESTABLISHED", "--timeout", "300"],
+        ...["-I", "-p", protocol, "-s", from, "-d", to, "--sport", "5000", "--dport", `${port}`, "--timeout", "300"],
+        ...(protocol === "tcp" ? ["--state", "ESTABLISHED"] : []),
+        ...(led === undefined
+          ? []
+          : ["-r", led, "-q", from, "--reply-port-src", `${port + 1}`, "--reply-port-dst", "5000"]),
       ]).status;
+    const left = () =>
+      [4, 6]
+        .flatMap((version) => inside("conntrack", ["-L", "-f", `ipv${version}`]).stdout.split("\n"))
+        .flatMap((line) => {
+          const found = /^(\S+) .*?src=(\S+) dst=(\S+) sport=5000 dport=(\d+)/.exec(line);
+          return found === null ? [] : [found.slice(1).join(" ")];
+        })
+        .sort();
     inside("ip", ["link", "set", "lo", "up"]);
     inside("ip", ["addr", "add", `${here[4]}/32`, "dev", "lo"]);
     inside("ip", ["addr", "add", `${here[6]}/128`, "dev", "lo", "nodad"]);
-    agent(["apply"], payloadOf([80, 8443]));
-    for (const family of [4, 6] as const) {
-      expect(flow(there[family], here[family], 80)).toBe(0);
-      expect(flow(there[family], here[family], 8443)).toBe(0);
-      // Out of this host, to the same port of another.
-      expect(flow(here[family], there[family], 8443)).toBe(0);
+    agent(["apply"], policyOf([`${near[4]}/32`, `${far[4]}/32`, `${near[6]}/128`, `${far[6]}/128`], [5000, 9000]));
+    const kept: string[] = [];
+    const make = (stays: boolean, protocol: string, from: string, to: string, port: number, led?: string) => {
+      expect(flow(protocol, from, to, port, led)).toBe(0);
+      if (stays) kept.push(`${protocol} ${from} ${to} ${port}`);
+    };
+    for (const v of [4, 6] as Version[]) {
+      for (const [source, stays] of [[near[v], true] as const, [far[v], false] as const]) {
+        make(stays, "tcp", source, here[v], 443, container[v]);
+        make(stays, "tcp", source, here[v], 22);
+      }
+      make(true, "udp", far[v], here[v], 5000, container[v]);
+      make(false, "udp", far[v], here[v], 9000, container[v]);
+      // Never open: somebody got in while the rules were off.
+      make(false, "tcp", near[v], here[v], 8080, container[v]);
+      make(false, "tcp", near[v], here[v], 3306);
+      // Out of this host, to the same ports of another; and between two others, through a container's address.
+      for (const port of [443, 22, 8080]) make(true, "tcp", here[v], far[v], port);
     }
-    expect(agent(["apply"], payloadOf([80])).status).toBe(0);
-    for (const family of [4, 6] as const) {
-      const left = inside("conntrack", ["-L", "-f", `ipv${family}`]).stdout.replaceAll(/ +/g, " ");
-      expect(left).toContain(`src=${there[family]} dst=${here[family]} sport=5000 dport=80 `);
-      expect(left).not.toContain(`src=${there[family]} dst=${here[family]} sport=5000 dport=8443 `);
-      expect(left).toContain(`src=${here[family]} dst=${there[family]} sport=5000 dport=8443 `);
-    }
+    expect(agent(["apply"], policyOf([`${near[4]}/32`, `${near[6]}/128`], [5000])).status).toBe(0);
+    expect(left()).toEqual(kept.sort());
+  });
+
+  it("ends the flows of nodes that are peers no more, and of what came in while the rules were off", () => {
+    const flow = (from: string, port: number) =>
+      inside("conntrack", [
+        ...["-I", "-p", "tcp", "-s", from, "-d", "10.0.0.2", "--sport", "5000", "--dport", `${port}`],
+        ...["--state", "ESTABLISHED", "--timeout", "300"],
+      ]).status;
+    const left = () =>
+      [...inside("conntrack", ["-L"]).stdout.matchAll(/src=(10\.0\.0\.[3-9]) /g)].map(([, from]) => from);
+    inside("ip", ["link", "set", "lo", "up"]);
+    inside("ip", ["addr", "add", "10.0.0.2/32", "dev", "lo"]);
+    agent(["apply"], renderBundle({ payload: payloadOf([80]), peers: ["10.0.0.3", "10.0.0.4"] }));
+    for (const peer of ["10.0.0.3", "10.0.0.4"]) expect(flow(peer, 7946)).toBe(0);
+    expect(agent(["apply"], renderPeersOnly(["10.0.0.3"])).status).toBe(0);
+    expect(left()).toEqual(["10.0.0.3"]);
+
+    inside("iptables-nft", ["-F", "INPUT"]);
+    expect(flow("10.0.0.5", 3306)).toBe(0);
+    expect(agent(["check"]).stderr).toContain("repaired");
+    expect(left()).toEqual(["10.0.0.3"]);
   });
 
   it("goes away without a trace but for Docker's own chain and what others put there", () => {

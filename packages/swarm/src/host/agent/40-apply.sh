@@ -153,9 +153,14 @@ settle() {
 
 # use_peers: those in the workspace come into force.
 use_peers() {
+  gone=$(stored_peers | grep -Fvxf "$WORK/peers" || :)
   put "$WORK/peers" "$ETC/peers" || die 4 'the peers could not be stored'
   peers_differ || return 0
   if ! { ensure_sets && load_peers "$ETC/peers"; }; then die 4 'the peers could not be loaded'; fi
+  # Who is no peer any more has no connection to the swarm's ports either.
+  if [ -n "$gone" ] && [ -e "$ETC/payload" ] && (split_bundle "$ETC/payload" "$WORK/in-force"); then
+    end_refused_flows "$WORK/in-force" "${SSH_CONNECTION-}"
+  fi
   say 'peers applied'
 }
 
@@ -178,15 +183,13 @@ apply_payload() {
     abandon_probation
     die "$status" 'nothing changed: the payload could not be loaded'
   }
-  mkdir "$WORK/old"
-  if [ -e "$ETC/payload" ]; then (split_bundle "$ETC/payload" "$WORK/old") || :; fi
   put "$WORK/new/payload" "$ETC/payload" || {
     load_rules "$WORK/before" || say 'AND THE OLD RULES COULD NOT BE PUT BACK'
     abandon_probation
     die 4 'nothing changed: the payload could not be stored'
   }
   [ "$1" -gt 0 ] || stop_probation
-  end_refused_flows "$WORK/old" "$WORK/new" "${SSH_CONNECTION-}"
+  end_refused_flows "$WORK/new" "${SSH_CONNECTION-}"
   say "applied $(digest_of "$ETC/payload")"
 }
 
@@ -244,10 +247,9 @@ confirm() {
   [ -e "$ETC/payload" ] || die 4 'there is no payload to confirm'
   now=$(digest_of "$ETC/payload")
   [ "$now" = "$1" ] || die 4 "the payload in force is $now, not $1: it was rolled back, or another one was applied since"
-  if [ -s "$VAR/previous" ]; then
+  if [ -e "$VAR/probation" ]; then
     # Also the connection that brought the payload, which was spared until now.
-    (split_bundle "$VAR/previous" "$WORK/old" && split_bundle "$ETC/payload" "$WORK/new" &&
-      end_refused_flows "$WORK/old" "$WORK/new" '') || :
+    (split_bundle "$ETC/payload" "$WORK/new" && end_refused_flows "$WORK/new" '') || :
   fi
   stop_probation
   say "confirmed $now"
@@ -271,11 +273,10 @@ rollback() {
     say 'rolled back to no rules at all, as before the first payload'
     return 0
   fi
-  if [ -e "$ETC/payload" ]; then (split_bundle "$ETC/payload" "$WORK/new") || :; fi
   put "$VAR/previous" "$ETC/payload" || die 4 'the previous payload could not be stored'
   load_stored || die 4 'the previous payload could not be loaded'
   stop_probation
-  if [ -e "$WORK/new/4" ]; then end_refused_flows "$WORK/new" "$WORK/current" ''; fi
+  if [ -e "$WORK/current/4" ]; then end_refused_flows "$WORK/current" ''; fi
   say "rolled back to $(digest_of "$ETC/payload")"
 }
 

@@ -1,56 +1,142 @@
 # shellcheck shell=sh
-# Flows that a new payload refuses: an established one would outlive the rule that let it in.
+# Flows that the rules refuse: an established one would outlive the rule that let it in.
 
-# opened DIRECTORY FAMILY: `PROTOCOL FIRST LAST` of each opening for the host or its published ports.
-opened() {
-  [ -e "$1/$2" ] || return 0
-  awk '
-    $1 == "-A" && ($2 == "HC-IN" || $2 == "HC-FWD") && $NF == "RETURN" {
-      protocol = ports = ""
-      for (i = 3; i < NF; i++) {
-        if ($i == "-p") protocol = $(i + 1)
-        if ($i == "--ctorigdstport" || $i == "--dport") ports = $(i + 1)
-      }
-      if (protocol != "" && ports != "") { n = split(ports, range, ":"); print protocol, range[1], range[n] }
-    }' "$1/$2"
-}
-
-# end_refused_flows OLD NEW SPARED: deletes the flows to this host whose port the old payload opened and the new one does not.
-# SPARED is an SSH_CONNECTION (client, its port, server, its port) that must live a little longer, or empty.
-# A port whose sources became fewer keeps its flows.
+# end_refused_flows DIRECTORY SPARED: deletes the flows that a payload would not let begin: a port that is closed now, sources
+# that are no longer among those of a port, SSH's with them, of whatever protocol but ICMP, which lets in no more than an echo;
+# and no others. SPARED is an SSH_CONNECTION (client, its port, server, its port) that must live a little longer, or empty.
 end_refused_flows() {
   command -v conntrack >/dev/null || return 0
   for family in 4 6; do
-    opened "$1" "$family" >"$WORK/opened.old"
-    opened "$2" "$family" >"$WORK/opened.new"
-    cmp -s "$WORK/opened.old" "$WORK/opened.new" && continue
-    ip -o "-$family" addr show | awk '{ sub(/\/.*/, "", $4); print $4 }' >"$WORK/addresses"
-    conntrack -L -f "ipv$family" 2>/dev/null | awk -v spared="$3" '
-      function within(set, protocol, port,   i) {
-        for (i = 1; i <= n[set]; i++)
-          if (protocols[set, i] == protocol && port >= low[set, i] + 0 && port <= high[set, i] + 0) return 1
-        return 0
-      }
-      BEGIN { split(spared, keep, " ") }
-      src == "old" || src == "new" { i = ++n[src]; protocols[src, i] = $1; low[src, i] = $2; high[src, i] = $3; next }
-      src == "addresses" { ours[$1] = 1; next }
-      {
-        from = to = sport = dport = ""
-        # The original direction comes first.
-        for (i = 1; i <= NF; i++) {
-          split($i, pair, "=")
-          if (pair[1] == "src" && from == "") from = pair[2]
-          if (pair[1] == "dst" && to == "") to = pair[2]
-          if (pair[1] == "sport" && sport == "") sport = pair[2]
-          if (pair[1] == "dport" && dport == "") dport = pair[2]
-        }
-        if (!(to in ours) || from in ours || !within("old", $1, dport + 0) || within("new", $1, dport + 0)) next
-        if (from == keep[1] && sport == keep[2] && dport == keep[4]) next
-        print $1, from, to, sport, dport
-      }
-    ' src=old "$WORK/opened.old" src=new "$WORK/opened.new" src=addresses "$WORK/addresses" src=flows - |
-      while read -r protocol from to sport dport; do
-        conntrack -D -f "ipv$family" -p "$protocol" -s "$from" -d "$to" --sport "$sport" --dport "$dport" >/dev/null 2>&1 || :
-      done
+    conntrack -L -f "ipv$family" >"$WORK/flows" 2>/dev/null || continue
+    ip -o "-$family" addr show | awk '{ print $2, $4 }' >"$WORK/addresses"
+    refused_flows "$1" "$family" "$2" >"$WORK/refused" || say "the flows of IPv$family could not be judged: all live on"
+    # One program for all of them; conntrack before 1.4.7 has none.
+    [ ! -s "$WORK/refused" ] || conntrack -R "$WORK/refused" >/dev/null 2>&1 ||
+      while read -r line; do
+        # shellcheck disable=SC2086
+        conntrack $line >/dev/null 2>&1 || :
+      done <"$WORK/refused"
   done
+}
+
+# refused_flows DIRECTORY FAMILY SPARED: arguments for conntrack, a line for each flow of $WORK/flows that is to go. Each flow
+# is taken through the payload's chains as its first packet would be. Where it came in is told by its source: this host, a
+# bridge of containers, or else outside.
+refused_flows() {
+  if [ -e "$1/peers" ]; then cat "$1/peers"; else stored_peers; fi | sed 's/^/add hc-peers /' >"$WORK/flow-peers"
+  awk -v spared="$3" '
+    # An address as ones and zeros. The shorter form of IPv6 leaves out at least two groups.
+    function bits(address,   i, part, text) {
+      if (address in known) return known[address]
+      text = address
+      if (text ~ /:/) {
+        while (split(text, part, ":") < 8 && sub(/::/, "::0:", text));
+        text = ""
+        for (i = 1; i <= 8; i++) {
+          part[i] = substr("0000" part[i], length(part[i]) + 1)
+          text = text byte["x" substr(part[i], 1, 2)] byte["x" substr(part[i], 3)]
+        }
+      } else {
+        split(text, part, ".")
+        text = byte[part[1]] byte[part[2]] byte[part[3]] byte[part[4]]
+      }
+      return known[address] = text
+    }
+    function prefix(network,   part) {
+      split(network, part, "/")
+      return substr(bits(part[1]), 1, part[2] == "" ? 128 : part[2])
+    }
+    function inside(address, network) {
+      network = prefix(network)
+      return substr(bits(address), 1, length(network)) "" == network
+    }
+    function in_set(name, address,   i) {
+      for (i = 0; i <= 128; i++) if ((name, substr(bits(address), 1, i)) in member) return 1
+      return 0
+    }
+    function in_range(port, range,   end) { return port != "" && port + 0 >= range + 0 && port + 0 <= substr(range, index(range, ":") + 1) + 0 }
+    function like(name, pattern) { return sub(/\+$/, "", pattern) ? index(name, pattern) == 1 : name == pattern }
+    function holds(rule, key,   want) {
+      want = value[rule, key]
+      if (key == "-s") return inside(from, want)
+      if (key == "-d") return inside(at_last, want)
+      if (key == "-i") return like(came_by, want)
+      if (key == "-p") return protocol == want
+      if (key == "--sport") return in_range(sport, want)
+      if (key == "--dport") return in_range(last_port, want)
+      if (key == "--ctorigdstport") return in_range(dport, want)
+      if (key == "--ctstate") return want == "NEW" || want == "DNAT" && translated
+      if (key == "--match-set") return in_set(want, side[rule] == "src" ? from : at_last)
+      return 0
+    }
+    # What becomes of the first packet: RETURN, or anything else for refused.
+    function verdict(chain,   i, k, n, key, rule, fits) {
+      for (i = 1; i <= rules[chain]; i++) {
+        rule = chain SUBSEP i
+        n = split(keys[rule], key)
+        fits = target[rule] != "-jLOG"
+        for (k = 1; k <= n && fits; k++) fits = holds(rule, key[k]) != negated[rule, key[k]]
+        if (fits) return target[rule] ~ /^-g/ ? verdict(substr(target[rule], 3)) : target[rule]
+      }
+      return "-jRETURN"
+    }
+    BEGIN {
+      split(spared, keep)
+      for (i = 0; i < 256; i++) {
+        text = ""
+        for (k = 128; k >= 1; k /= 2) text = text int(i / k) % 2
+        byte[i] = byte[sprintf("x%02x", i)] = text
+      }
+    }
+    $1 == "add" { member[$2, prefix($3)] = 1; next }
+    src == "rules" && $1 == "-A" && $2 ~ /^HC-(IN|CTR|FWD)$/ {
+      gsub(/ --(comment|log-prefix) ("[^"]*"|[^ ]+)/, "")
+      rules[$2]++
+      rule = $2 SUBSEP rules[$2]
+      no = 0
+      for (i = 3; i <= NF; i++) {
+        key = $i
+        if (key == "!") no = 1
+        # A first packet has no other flags.
+        else if (key == "--tcp-flags") target[rule] = "-jLOG"
+        else if (key ~ /^-[jg]$/ && !(rule in target)) target[rule] = key $(i + 1)
+        else if (key ~ /^(-[sdip]|--([sd]port|ctorigdstport|ctstate|match-set|icmp(v6)?-type))$/) {
+          keys[rule] = keys[rule] " " key
+          value[rule, key] = $(i + 1)
+          negated[rule, key] = no
+          no = 0
+          if (key == "--match-set") { value[rule, key] = ($(++i) ~ /^hc-peers/ ? "hc-peers" : $i); side[rule] = $(i + 1) }
+        } else if (key !~ /^(-[mjg]|--(ctdir|reject-with|limit|hashlimit-.*))$/) { bad = 1; exit }
+        i += (key != "!") + (key == "--tcp-flags")
+      }
+    }
+    src == "addresses" { address = $2; sub(/\/.*/, "", address); ours[address] = 1; interface[$2] = $1 }
+    src == "flows" {
+      protocol = $1 == "unknown" && $2 == 50 ? "esp" : $1
+      from = to = sport = dport = at_last = last_port = ""
+      # The original direction comes first; in the other one the source is where the flow was led to.
+      for (i = 3; i <= NF; i++) {
+        if (split($i, pair, "=") != 2) continue
+        if (pair[1] == "src") { if (from == "") from = pair[2]; else at_last = pair[2] }
+        if (pair[1] == "dst" && to == "") to = pair[2]
+        if (pair[1] == "sport") { if (sport == "") sport = pair[2]; else last_port = pair[2] }
+        if (pair[1] == "dport" && dport == "") dport = pair[2]
+      }
+      if ($1 ~ /^icmp/ || from in ours || at_last == "" || to ~ /^(22[4-9]|23[0-9]|255)\.|^ff/) next
+      if (protocol == "tcp" && from == keep[1] && sport == keep[2] && dport == keep[4]) next
+      translated = at_last != to || last_port != dport && dport != ""
+      came_by = "outside"
+      # Bridges of containers are those that the rules name.
+      for (network in interface)
+        for (i = 1; i <= rules["HC-FWD"]; i++) {
+          rule = "HC-FWD" SUBSEP i
+          if (keys[rule] == " -i" && target[rule] == "-jRETURN" && like(interface[network], value[rule, "-i"]) && inside(from, network)) came_by = interface[network]
+        }
+      if (verdict(at_last in ours ? "HC-IN" : "HC-FWD") == "-jRETURN") next
+      printf "-D -p %s -s %s -d %s", ($1 == "unknown" ? $2 : $1), from, to
+      if (dport != "") printf " --sport %s --dport %s", sport, dport
+      print ""
+    }
+    END { exit bad }
+  ' "$1/sets" "$WORK/flow-peers" src=rules "$1/$2" src=addresses "$WORK/addresses" src=flows "$WORK/flows"
 }

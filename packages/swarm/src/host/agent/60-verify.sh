@@ -188,6 +188,8 @@ check_and_repair() {
   fi
   drift=$(differences "$WORK/check")
   [ -z "$drift" ] || die 4 "still different after the repair: $drift"
+  # What came in meanwhile.
+  end_refused_flows "$WORK/check" ''
   say repaired
 }
 

@@ -1,0 +1,84 @@
+/**
+ * verifier-mutation: every way to break the host that the generators know, on a real machine with Docker and a swarm of its own.
+ * Each must be noticed by the check that is there for it; when it is undone, the host is healthy again.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { hostMutations } from "../../../packages/swarm/src/verification/testing/hostMutations.js";
+import { kernelMutations } from "../../../packages/swarm/src/verification/testing/kernelMutations.js";
+import { type Mutation, ruleMutations } from "../../../packages/swarm/src/verification/testing/ruleMutations.js";
+import { type Cluster, root, say, table } from "../../harness/src/index.js";
+import { ready } from "../lib.js";
+import { holdTimer, type Outcome, payloadOf, run, verify } from "./host.js";
+
+const outcomes: Outcome[] = [];
+let cluster: Cluster;
+let rules: readonly Mutation[];
+
+beforeAll(async () => {
+  cluster = (await ready()).cluster;
+  await holdTimer(cluster);
+  rules = ruleMutations(await payloadOf(cluster));
+});
+
+const failures = (report: Awaited<ReturnType<typeof verify>>) => report.checks.filter((check) => !check.passed);
+
+/** In sessions of `size`; between two of them the host must be healthy. */
+async function inSessions(mutations: readonly Mutation[], size: number): Promise<void> {
+  for (let at = 0; at < mutations.length; at += size) {
+    const done = await run(cluster, mutations.slice(at, at + size));
+    outcomes.push(...done);
+    const bad = done.filter((outcome) => outcome.missed.length > 0);
+    for (const { mutation, missed, failed, trouble } of bad)
+      say(
+        `MISSED ${mutation.name}: ${trouble ?? `not by ${missed.join(", ")}; failed: ${failed.join(", ") || "nothing"}`}`,
+      );
+    say(`${Math.min(at + size, mutations.length)} of ${mutations.length}`);
+    expect(failures(await verify(cluster)), `after ${mutations[at]?.name} and the next ${size}`).toEqual([]);
+  }
+  const caught = outcomes.slice(-mutations.length).filter((outcome) => outcome.missed.length === 0);
+  expect(caught).toHaveLength(mutations.length);
+}
+
+test("the untouched host passes every check", async () => {
+  expect(failures(await verify(cluster))).toEqual([]);
+});
+
+test("units, Docker's options, the backend, stored files", async () => {
+  // One at a time: what one leaves behind would be taken for the next one's.
+  await inSessions(hostMutations, 1);
+});
+
+test("the kernel's tables behind iptables' back", async () => {
+  await inSessions(
+    // What Docker had is gone then, and its next start is what brings it back: an attack of its own.
+    kernelMutations.filter(({ kind }) => kind !== "flush"),
+    5,
+  );
+});
+
+test("every rule, jump and set", async () => {
+  await inSessions(rules, 40);
+});
+
+afterAll(() => {
+  const kinds = [...new Set(outcomes.map(({ mutation }) => mutation.kind))];
+  const rows = kinds.map((kind) => {
+    const of = outcomes.filter(({ mutation }) => mutation.kind === kind);
+    return [kind, String(of.length), String(of.filter(({ missed }) => missed.length === 0).length)];
+  });
+  const caught = outcomes.filter(({ missed }) => missed.length === 0).length;
+  rows.push(["all", String(outcomes.length), String(caught)]);
+  const folder = join(root, "test-output");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, "verifier-mutations.json"),
+    `${JSON.stringify(
+      outcomes.map(({ mutation, failed, missed, trouble }) => ({ name: mutation.name, failed, missed, trouble })),
+      null,
+      1,
+    )}\n`,
+  );
+  process.stdout.write(`\n${table(["mutations", "made", "caught by name"], rows)}\n`);
+});
