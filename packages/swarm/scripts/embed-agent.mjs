@@ -18,6 +18,12 @@ function bare(text) {
     .replace(/\n{2,}/g, "\n");
 }
 
+/** The same, but for the comment that the text begins with. */
+function withHead(text) {
+  const [head = ""] = /^(?:#.*\n)+/.exec(text) ?? [];
+  return `${head}${bare(text.slice(head.length))}`;
+}
+
 /** The module's text as it must be. */
 export function agentSources() {
   const read = (folder, file) => readFileSync(join(host, folder, file), "utf8");
@@ -27,7 +33,9 @@ export function agentSources() {
       .sort();
   const lines = (text) => text.split("\n").map((line) => `  ${JSON.stringify(line)},`);
   const script = files("agent", /\.sh$/)
-    .map((file) => (file.startsWith("00-") ? read("agent", file) : bare(read("agent", file))))
+    .map((file) => read("agent", file))
+    // Whoever opens the file on a node is told what it is.
+    .map((text, i) => (i === 0 ? withHead(text) : bare(text)))
     .join("\n");
   const units = files("units", /\.(service|timer|conf)$/).flatMap((file) => [
     `  ${JSON.stringify(file)}: [`,

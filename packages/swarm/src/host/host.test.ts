@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { compileRuleset, normalizePolicy, renderPayload } from "../firewall";
 import { agentScript } from "./agentSources";
 import { bootstrapProgram } from "./bootstrap";
 import { setupProgram, setupStamp } from "./setup";
@@ -77,6 +78,21 @@ describe("userData", () => {
     const payloadOf = (text: string) => filesOf(text).get("/etc/hcloud-iptables/payload");
     expect(payloadOf(userData({ ...plan, smallPayload: "small" }))).toBe(plan.payload);
     expect(payloadOf(userData({ ...plan, payload: noise, smallPayload: "small" }))).toBe("small");
+  });
+
+  it("leaves room for the usual policy, and a kilobyte over", () => {
+    const ports = [80, 443, 8443, 9000, 9001].map((port) => ({ port }));
+    const node = {
+      name: "manager-1",
+      pool: "manager",
+      role: "manager",
+      swarm: {},
+      cgroupPath: "docker.slice",
+    } as const;
+    const payload = renderPayload(compileRuleset(normalizePolicy({ publishedPorts: ports }), node));
+    // As long as the real ones are.
+    const hostKey = { privateKey: `${"x".repeat(70)}\n`.repeat(6), publicKey: "x".repeat(80) };
+    expect(Buffer.byteLength(userData({ ...plan, hostKey, payload }))).toBeLessThan(31 * 1024);
   });
 
   it("is refused when it is larger than Hetzner Cloud takes whatever it carries", () => {
