@@ -1,7 +1,10 @@
 /** The attacked cluster: one for each Docker version, booted once, then brought back from its checkpoint. */
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { agentScript } from "../../../packages/swarm/src/host/agentSources.js";
+import { armProgram, installProgram } from "../../../packages/swarm/src/host/index.js";
 import {
   type Cluster,
   cacheDir,
@@ -16,6 +19,7 @@ import {
   sshKey,
   startRegion,
 } from "../../harness/src/index.js";
+import { attackPolicy, bundleFor } from "./bundles.js";
 import { startFixtures } from "./fixtures.js";
 import type { Stranger } from "./types.js";
 
@@ -80,12 +84,13 @@ export async function bootCluster(image: Image): Promise<AttackedCluster> {
       keyFile,
     };
     const opened = { image, region, stack, cluster, stranger, networkId: Number(found.networkId) };
+    const save = () => region.command("checkpoint", "save", checkpoint);
     if (!existsSync(kept)) {
       await phase("what is to be attacked, on every node", async () => {
         await installResponder(cluster);
         await startFixtures(opened);
       });
-      await phase("checkpoint of the ready cluster", () => region.command("checkpoint", "save", checkpoint));
+      await phase("checkpoint of the ready cluster", save);
       cpSync(join(stateDir, ".pulumi"), join(stateDir, "pulumi-ready"), { recursive: true });
       cpSync(join(stateDir, "config.yaml"), join(stateDir, "config-ready.yaml"));
       writeFileSync(kept, image);
@@ -96,11 +101,27 @@ export async function bootCluster(image: Image): Promise<AttackedCluster> {
       cpSync(join(stateDir, "pulumi-ready"), join(stateDir, ".pulumi"), { recursive: true });
       cpSync(join(stateDir, "config-ready.yaml"), join(stateDir, "config.yaml"));
     };
+    await restore();
+    if (await renewAgent(cluster)) await phase("checkpoint with the agent of this checkout", save);
     return { ...opened, restore, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** A kept cluster may be older than what is to be judged: gives it this checkout's agent and rules; whether it had others. */
+async function renewAgent(cluster: Cluster): Promise<boolean> {
+  const wanted = createHash("sha256").update(agentScript).digest("hex");
+  const renewed = await Promise.all(
+    cluster.nodes.map(async (node) => {
+      const found = await cluster.ssh(node, "sha256sum </opt/hcloud-iptables.sh");
+      if (!found.startsWith(wanted)) await cluster.ssh(node, "sh -s", `${installProgram()}\n${armProgram()}`);
+      const said = await cluster.ssh(node, "/opt/hcloud-iptables.sh apply 2>&1", bundleFor(node, attackPolicy()));
+      return !found.startsWith(wanted) || !/unchanged/.test(said);
+    }),
+  );
+  return renewed.some(Boolean);
 }
 
 async function started(name: string, image: Image): Promise<Region> {
