@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type Region, say } from "../../harness/src/index.js";
+
+/** Fewer probes than this during an adoption would say little. */
+export const asked = 30;
+
+const recordSchema = z.object({
+  url: z.string(),
+  asked: z.number(),
+  failed: z.number(),
+  outageMs: z.number(),
+  lastError: z.string(),
+});
+export type Watched = z.infer<typeof recordSchema>;
+
+/** Asks the web service through each of these servers from outside, over a new connection each time, while `work` goes on. */
+export async function watched<T>(
+  region: Region,
+  servers: readonly { readonly publicIpv4: string }[],
+  work: () => Promise<T>,
+): Promise<{ result: T; records: readonly Watched[] }> {
+  const watcher = join(import.meta.dirname, "../lifecycle/watcher.mjs");
+  const urls = servers.map(({ publicIpv4 }) => `http://${publicIpv4}/`);
+  const child = region.exec(process.execPath, [watcher, ...urls], { stdin: "pipe", buffer: true });
+  const lines = child.iterable()[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done) await child;
+  let result: T;
+  try {
+    result = await work();
+  } finally {
+    child.stdin?.end();
+  }
+  const records: Watched[] = [];
+  for (let line = await lines.next(); !line.done; line = await lines.next())
+    records.push(recordSchema.parse(JSON.parse(String(line.value))));
+  await child;
+  for (const { url, asked: number, failed, outageMs, lastError } of records)
+    say(
+      `    ${url}: ${number} probes, ${failed} failed, longest outage ${(outageMs / 1000).toFixed(1)} s ${lastError}`,
+    );
+  return { result, records };
+}
