@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run check`, `npm run demo`, `npm test` and `npm run bootstrap`: makes the machine ready with nothing but Node, then hands over.
+// `npm run check`, `npm run demo`, `npm test`, `npm run test:adoption` and `npm run bootstrap`: makes the machine ready with nothing but Node, then hands over.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,18 +11,23 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const cache = join(root, ".cache");
 const logs = join(cache, "logs");
 
-const usage = `usage: node test/bootstrap/run.mjs [check|demo|test|attacks] [arguments]
+const usage = `usage: node test/bootstrap/run.mjs [check|demo|test|attacks|adoption] [arguments]
 
   check       install what is missing, then format, lint, types and structure
   (nothing)   the same without them, and build, make the engine and the virtual machines' image
   demo        the same, then a hardened three-node swarm on virtual machines   [--keep] [--help]
   test        the same, then the tests                                        [--unit] [--system] [--help]
   attacks     the same, then the attack suite on every Docker version         [--version IMAGE] [--only NAME] [--help]
+  adoption    the same, then what is there already is adopted, on virtual machines [FILTER...]
 `;
 
 async function main() {
   const [command, ...rest] = process.argv.slice(2);
-  if (command === "--help" || command === "-h" || !["check", "demo", "test", "attacks", undefined].includes(command)) {
+  if (
+    command === "--help" ||
+    command === "-h" ||
+    !["check", "demo", "test", "attacks", "adoption", undefined].includes(command)
+  ) {
     process.stdout.write(usage);
     return command === "--help" || command === "-h" ? 0 : 2;
   }
@@ -52,6 +57,14 @@ async function main() {
     return await run(process.execPath, [tsx(), join(root, "test/bootstrap/test.mjs"), ...rest], env);
   if (command === "attacks")
     return await run(process.execPath, [tsx(), join(root, "test/swarm/attacks/main.ts"), ...rest], env);
+  if (command === "adoption") {
+    const config = join(root, "test/swarm/adoption/vitest.config.ts");
+    return await run(
+      process.execPath,
+      [join(root, "node_modules/vitest/vitest.mjs"), "run", "--config", config, ...rest],
+      env,
+    );
+  }
   say(`Ready. Engine: ${engine.path}`);
   return 0;
 }

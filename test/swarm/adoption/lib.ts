@@ -11,14 +11,18 @@ import {
   probeFromOutside,
   type Region,
   region as regionOf,
+  root,
   type Stack,
   type StackRun,
   say,
 } from "../../harness/src/index.js";
 import type { Made } from "./byHand.js";
 import { checkpoint } from "./setup.js";
+import type { Watched } from "./watch.js";
 
-const program = join(import.meta.dirname, "program");
+/** The suite's own program, and the example that people begin with. */
+export const program = join(import.meta.dirname, "program");
+export const example = join(root, "examples/existing-stack");
 
 export interface Machine extends Made {
   readonly host: Host;
@@ -56,8 +60,8 @@ async function patiently(work: () => Promise<unknown>, seconds = 60): Promise<vo
   }
 }
 
-/** A stack of the suite's program that nothing is in yet. */
-export async function newStack(name: string): Promise<Stack> {
+/** A stack that nothing is in yet. */
+export async function newStack(name: string, program: string): Promise<Stack> {
   const stateDir = cacheDir("stacks", `${inject("byHand").region}-${name}`);
   // Of a run that was killed: the machines that its state speaks of are gone.
   rmSync(stateDir, { recursive: true, force: true });
@@ -155,6 +159,15 @@ export async function failedChecks(stack: Stack, machines: readonly Machine[]): 
       .filter(({ passed }) => !passed)
       .map(({ name, expected, found }) => `${name}: expected ${expected}, found ${found}`);
   });
+}
+
+/** Every probe of a server was answered, and there were enough of them to say something. */
+export function expectServed(records: readonly Watched[]): void {
+  expect(records.length).toBeGreaterThan(0);
+  for (const { url, asked, failed, lastError } of records) {
+    expect({ url, failed, lastError }).toEqual({ url, failed: 0, lastError: "" });
+    expect(asked, url).toBeGreaterThan(20);
+  }
 }
 
 /** A second `up` changes nothing and opens no SSH connection. */

@@ -2,9 +2,6 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Region, say } from "../../harness/src/index.js";
 
-/** Fewer probes than this during an adoption would say little. */
-export const asked = 30;
-
 const recordSchema = z.object({
   url: z.string(),
   asked: z.number(),
