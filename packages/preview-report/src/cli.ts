@@ -2,6 +2,9 @@
 import { createReadStream } from "node:fs";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { Listening } from "./exposure/adopted.js";
+import { ListeningError, listeningRules } from "./exposure/listening.js";
+import type { Rule } from "./exposure/rules.js";
 import { EXIT, evaluateGates, GATES, type GateName, isGateName } from "./gates/gates.js";
 import { parseWaivers, WaiverFileError } from "./gates/waivers.js";
 import { GitHubError, upsertComment } from "./github/comment.js";
@@ -18,6 +21,7 @@ interface Options {
   today?: string;
   output?: string;
   redactEnv: string[];
+  listening: string[];
   githubComment?: boolean;
   commentAuthor: string;
   commentKey?: string;
@@ -70,6 +74,12 @@ function command(): Command {
     .option("-o, --output <file>", "write the report there instead of to standard output")
     .option("--redact-env <name>", "an environment variable whose value is a secret; may be repeated", collect, [])
     .option(
+      "--listening <node=file>",
+      "what `ss -Htuln` prints on a host that is adopted, which tells what will close; may be repeated",
+      collect,
+      [],
+    )
+    .option(
       "--github-comment",
       "also write the report as the stack's comment on the pull request (needs GITHUB_* and a token)",
     )
@@ -92,7 +102,8 @@ async function run(input: string, options: Options, env: NodeJS.ProcessEnv): Pro
   const secrets = [...SECRET_VARIABLES, ...options.redactEnv]
     .map((name) => env[name] ?? "")
     .filter((value) => value.length >= 4);
-  const { report, status } = await reportOf(input === "-" ? process.stdin : open(input), { secrets });
+  const listening = await listeningOf(options.listening);
+  const { report, status } = await reportOf(input === "-" ? process.stdin : open(input), { secrets, listening });
   const today = options.today ?? new Date().toISOString().slice(0, 10);
   const gates = evaluateGates(report, options.failOn, waivers, today);
   const shownGates = options.failOn.length > 0 || waivers.length > 0 ? gates : undefined;
@@ -109,6 +120,20 @@ async function run(input: string, options: Options, env: NodeJS.ProcessEnv): Pro
   for (const line of gateLines(shownGates)) process.stderr.write(`preview-report: ${line}\n`);
   if (options.githubComment) await comment(report, markdown(), options, env);
   return gates.exitCode;
+}
+
+async function listeningOf(pairs: readonly string[]): Promise<Listening> {
+  const entries = pairs.map(async (pair): Promise<[string, Rule[]]> => {
+    const [, node, file] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+    if (node === undefined || file === undefined) throw new UsageError("--listening takes NODE=FILE");
+    try {
+      return [node, listeningRules(await text(file))];
+    } catch (error) {
+      if (error instanceof ListeningError) throw new UsageError(`${file}: ${error.message}`);
+      throw error;
+    }
+  });
+  return new Map(await Promise.all(entries));
 }
 
 /** A pull request from a fork gets a token that may not comment: the job's summary then has the report. */

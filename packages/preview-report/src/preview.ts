@@ -1,4 +1,5 @@
 /** From a stream to a report: the two steps that every use has in common. */
+import type { Listening } from "./exposure/adopted.js";
 import { type ReadStatus, readPreview } from "./input/read.js";
 import { StackBuilder } from "./model/stack.js";
 import { buildReport } from "./report/build.js";
@@ -7,6 +8,8 @@ import type { Report } from "./report/report.js";
 export interface PreviewOptions {
   /** Secrets that the caller knows (values of its environment, for example); none of them appears in the report. */
   secrets?: readonly string[];
+  /** What listens on hosts that are adopted, by the names that the report gives them. Default: it is not known. */
+  listening?: Listening;
 }
 
 /**
@@ -19,5 +22,5 @@ export async function reportOf(
 ): Promise<{ report: Report; status: ReadStatus }> {
   const builder = new StackBuilder();
   const status = await readPreview(chunks, (event, raw) => builder.take(event, raw));
-  return { report: buildReport(builder.build(), status, options.secrets), status };
+  return { report: buildReport(builder.build(), status, options), status };
 }

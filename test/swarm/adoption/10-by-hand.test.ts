@@ -15,6 +15,7 @@ import {
   type Machine,
   newStack,
   preview,
+  reportOn,
   swarmIdOf,
   theRegion,
   up,
@@ -64,11 +65,24 @@ describe("a swarm made by hand", () => {
   });
 
   test("is previewed without anything made, replaced or deleted in Hetzner Cloud", async () => {
-    const { steps, cloud } = await preview(stack);
+    const previewed = await preview(stack);
+    const { steps, cloud } = previewed;
     expect(cloud).toEqual([]);
     expect(steps.filter((step) => !step.startsWith("create "))).toEqual([]);
     expect(steps).toContain("create Command existing-swarm-worker-2-policy");
     expect(steps.join("\n")).not.toMatch(/bootstrap/);
+
+    const names = ["manager-1", "worker-1", "worker-2"].map((name) => `existing-swarm-${name}`);
+    const { counts, changes } = await reportOn(
+      previewed,
+      Object.fromEntries(machines.map((machine, index) => [names[index] ?? "", machine])),
+    );
+    say(`    preview-report: ${JSON.stringify(counts)}; ${changes.join("; ")}`);
+    expect(counts).toMatchObject({ update: 0, replace: 0, delete: 0, other: 0 });
+    for (const port of mistakes) expect(changes).toContain(`closes tcp/${port} on ${names[0]}`);
+    // Swarm's own ports close for everybody but the nodes; nothing that listens now is said to open.
+    expect(changes).toContain(`closes tcp/7946 on ${names.join()}`);
+    expect(changes.join("\n")).not.toMatch(/^(opens|closes) tcp\/(80|22) /m);
   });
 
   test("is adopted while it serves: the same swarm, the same Docker, and only what the policy names is open", async () => {

@@ -1,6 +1,8 @@
 /** What the adoption suite's files share: stacks, what a host is made of, and what the outside sees of it. */
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import { expect, inject } from "vitest";
 import { z } from "zod";
 import {
@@ -101,6 +103,43 @@ export async function preview(stack: Stack): Promise<Preview> {
   const told = all.filter(({ op, type }) => op !== "same" && !type.startsWith("pulumi:"));
   const line = ({ op, type, name }: (typeof all)[number]) => `${op} ${type.split(":").at(-1)} ${name}`;
   return { json, steps: told.map(line), cloud: told.filter(({ type }) => type.startsWith("hcloud:")).map(line) };
+}
+
+const exposureSchema = z.object({
+  counts: z.record(z.string(), z.number()),
+  exposure: z.object({
+    changes: z.array(
+      z.object({ kind: z.string(), protocol: z.string(), port: z.string(), nodes: z.array(z.string()) }),
+    ),
+  }),
+});
+
+/**
+ * What preview-report makes of a preview when it is told what listens on the hosts: which ports will close, and where, as
+ * `closes tcp/5432 on NODE,NODE`.
+ */
+export async function reportOn(
+  { json }: Preview,
+  nodes: Readonly<Record<string, Machine>>,
+): Promise<{ counts: Record<string, number>; changes: readonly string[] }> {
+  const directory = mkdtempSync(join(tmpdir(), "hcloud-swarm-preview-"));
+  try {
+    const flags = Object.entries(nodes).map(async ([name, { host }]) => {
+      const file = join(directory, `${name}.txt`);
+      writeFileSync(file, await host.ssh("ss -Htuln"));
+      return ["--listening", `${name}=${file}`];
+    });
+    const told = (await Promise.all(flags)).flat();
+    const cli = join(root, "packages/preview-report/bin/preview-report.mjs");
+    const run = await execa(process.execPath, [cli, "--format", "json", ...told], { input: json });
+    const { counts, exposure } = exposureSchema.parse(JSON.parse(run.stdout));
+    const changes = exposure.changes.map(
+      ({ kind, protocol, port, nodes: on }) => `${kind} ${protocol}/${port} on ${[...on].sort().join()}`,
+    );
+    return { counts, changes };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** How a server and its Docker have run without a break: other text after a reboot, or a restart of Docker or a container. */

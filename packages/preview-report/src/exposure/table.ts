@@ -2,9 +2,10 @@
 import { type Cluster, isComponent, type Member, SERVER } from "../model/cluster.js";
 import type { Resource, StackModel } from "../model/stack.js";
 import { UNKNOWN } from "../values/value.js";
+import { type Listening, nodeName, unadopted, withoutComponent } from "./adopted.js";
 import { Attachments, familiesOf } from "./attachments.js";
 import { diffRules, type ExposureChange } from "./diff.js";
-import { notKnown, openings, type PolicyOpening, policyOpenings, type RuleSet, ruleSet } from "./rules.js";
+import { openings, type PolicyOpening, policyOpenings, type RuleSet, ruleSet } from "./rules.js";
 
 export interface ExposureRow extends ExposureChange {
   nodes: string[];
@@ -23,11 +24,14 @@ export interface ExposureTable {
 
 type Which = "before" | "after";
 const CLOSED = ruleSet([]);
-const ALONE = notKnown("what a host lets in without its HostHardening is not known here");
 const HOST_HARDENING = "hcloud-swarm:index:HostHardening";
 const LB_SERVICE = "hcloud:index/loadBalancerService:LoadBalancerService";
 
-export function exposureTable(model: StackModel, clusters: readonly Cluster[]): ExposureTable {
+export function exposureTable(
+  model: StackModel,
+  clusters: readonly Cluster[],
+  listening: Listening = new Map(),
+): ExposureTable {
   const nodes = new Map<string, { before: RuleSet; after: RuleSet; ssh: Set<number> }>();
   const put = (name: string, which: Which, set: RuleSet, ssh: Iterable<number>) => {
     const entry = nodes.get(name) ?? { before: CLOSED, after: CLOSED, ssh: new Set<number>() };
@@ -37,10 +41,14 @@ export function exposureTable(model: StackModel, clusters: readonly Cluster[]): 
   };
   for (const which of ["before", "after"] as const) {
     for (const cluster of clusters) clusterRules(cluster, which, put);
+    for (const [name, set] of withoutComponent(clusters, which, listening)) put(name, which, set, []);
     for (const [name, set] of plainServers(model, which)) put(name, which, set, [22]);
     for (const [name, set] of loadBalancers(model, which)) put(name, which, set, []);
   }
-  return tableOf(nodes);
+  const table = tableOf(nodes);
+  const inVain = [...unadopted(clusters, listening)];
+  const doubt = "--listening names a host that is not adopted here";
+  return inVain.length === 0 ? table : { ...table, doubts: [...table.doubts, { doubt, nodes: inVain, changed: true }] };
 }
 
 /** Nodes of equal sets before and after are compared once. */
@@ -88,11 +96,7 @@ type Put = (name: string, which: Which, set: RuleSet, ssh: Iterable<number>) => 
 function clusterRules(cluster: Cluster, which: Which, put: Put): void {
   const side = cluster.resource[which];
   const members = cluster[which];
-  if (!side || !members) {
-    // A host is there before it is hardened and after, other than a server that is made or deleted.
-    if (cluster.resource.type === HOST_HARDENING) put(cluster.resource.name, which, ALONE, []);
-    return;
-  }
+  if (!side || !members) return;
   const { openings: list, doubts } = policyOpenings(side.inputs.policy);
   const ssh = list.filter((it) => it.ssh).flatMap((it) => it.rules.map((rule) => rule.from));
   const scopes = new Scopes(list);
@@ -107,8 +111,7 @@ function clusterRules(cluster: Cluster, which: Which, put: Put): void {
         doubts,
       );
     sets.set(key, set);
-    const { name } = cluster.resource;
-    put(member.name === name ? name : `${name}-${member.name}`, which, set, ssh);
+    put(nodeName(cluster, member), which, set, ssh);
   }
 }
 

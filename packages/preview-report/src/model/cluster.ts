@@ -11,6 +11,8 @@ export interface Member {
   name: string;
   pool: string;
   role: "manager" | "worker" | "unknown" | "none";
+  /** True for a host that is there without the component too. */
+  adopted: boolean;
 }
 
 export interface Cluster {
@@ -60,7 +62,8 @@ function membersOf(
 ): Map<string, Member> | undefined {
   if (!side) return undefined;
   if (resource.type !== "hcloud-swarm:index:SwarmCluster") {
-    return new Map([[resource.name, { name: resource.name, pool: "", role: "none" }]]);
+    const adopted = resource.type === "hcloud-swarm:index:HostHardening";
+    return new Map([[resource.name, { name: resource.name, pool: "", role: "none", adopted }]]);
   }
   const named = namedMembers(side.inputs.nodes, "") ?? pooledMembers(side.inputs.pools);
   if (named && named.size > 0) return named;
@@ -72,7 +75,12 @@ function membersOf(
     if (!own) continue;
     const name = child.name.startsWith(prefix) ? child.name.slice(prefix.length) : child.name;
     const labelled = [...Object.values(own.labels)].map(roleOf).find((role) => role !== "unknown");
-    found.set(name, { name, pool: "", role: labelled ?? roleOf(/^(manager|worker)\b/.exec(name)?.[0] ?? null) });
+    found.set(name, {
+      name,
+      pool: "",
+      adopted: false,
+      role: labelled ?? roleOf(/^(manager|worker)\b/.exec(name)?.[0] ?? null),
+    });
   }
   return found;
 }
@@ -85,7 +93,8 @@ function namedMembers(nodes: Value | undefined, pool: string): Map<string, Membe
   return new Map(
     entries.map(([name, node]): [string, Member] => {
       const record = asRecord(node);
-      return [name, { name, pool: asText(record?.pool) ?? pool, role: roleOf(record ? record.role : node) }];
+      const role = roleOf(record ? record.role : node);
+      return [name, { name, pool: asText(record?.pool) ?? pool, role, adopted: record?.adopted === true }];
     }),
   );
 }
@@ -99,7 +108,7 @@ function pooledMembers(pools: Value | undefined): Map<string, Member> | undefine
     const role = roleOf(shape?.role);
     const count = typeof shape?.count === "number" ? Math.min(Math.max(0, shape.count), 1000) : 0;
     const names = shape?.nodes ? Object.keys(asRecord(shape.nodes) ?? {}) : numbered(pool, count);
-    for (const name of names) members.set(name, { name, pool, role });
+    for (const name of names) members.set(name, { name, pool, role, adopted: false });
   }
   return members;
 }

@@ -1,5 +1,6 @@
 /** From what was read to the report. The last step takes secrets and unprintable text out of every string at once. */
 
+import type { Listening } from "../exposure/adopted.js";
 import type { SourceSet } from "../exposure/sources.js";
 import { type ExposureRow, exposureTable } from "../exposure/table.js";
 import type { ReadStatus } from "../input/read.js";
@@ -17,15 +18,24 @@ const MAX_LINE = 240;
 const MAX_MESSAGE = 2000;
 const MAX_NETWORKS = 12;
 
-export function buildReport(model: StackModel, status: ReadStatus, secrets: readonly string[] = []): Report {
-  const redactor = createRedactor([...model.secrets, ...secrets]);
-  return sanitize(compose(model, status), redactor);
+export interface ReportOptions {
+  readonly secrets?: readonly string[];
+  readonly listening?: Listening;
 }
 
-function compose(model: StackModel, status: ReadStatus): Report {
+export function buildReport(
+  model: StackModel,
+  status: ReadStatus,
+  { secrets = [], listening = new Map() }: ReportOptions = {},
+): Report {
+  const redactor = createRedactor([...model.secrets, ...secrets]);
+  return sanitize(compose(model, status, listening), redactor);
+}
+
+function compose(model: StackModel, status: ReadStatus, listening: Listening): Report {
   const clusters = clustersOf(model);
   const { dangers, notes } = dangersOf(model, clusters);
-  const { rows, doubts } = exposureTable(model, clusters);
+  const { rows, doubts } = exposureTable(model, clusters, listening);
   const entries = mergeFamilies(rows.map(entryOf));
   const counts = countsOf(model);
   const messages = (severity: string) =>
