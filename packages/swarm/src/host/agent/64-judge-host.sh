@@ -72,6 +72,7 @@ judge_docker() {
   if [ -r "$ROOT/etc/default/docker" ]; then sed 's/#.*//' "$ROOT/etc/default/docker"; fi >"$WORK/defaults"
   if [ -r "$ROOT/etc/docker/daemon.json" ]; then cat "$ROOT/etc/docker/daemon.json"; fi >"$WORK/daemon-json"
   opened_by_payload >"$WORK/opened"
+  stored_peers >"$WORK/named-peers"
   slice=
   [ ! -e "$WORK/stored/4" ] || slice=$(cgroup_of "$WORK/stored")
   awk -v root="$ROOT" -v slice="$slice" '
@@ -102,6 +103,7 @@ judge_docker() {
     src == "daemon" { daemon = daemon $0; next }
     src == "info" { info = info $0; next }
     src == "networks" { networks = networks $0; next }
+    src == "peers" { peers++; if (private($0) != "private") public++; next }
     src == "opened" { o++; by[o] = $1; protocol[o] = $2; low[o] = $3 + 0; high[o] = $4 + 0; next }
     src == "listeners" { listener[++l] = $0; next }
     function opened(where, transport, port,   i) {
@@ -151,13 +153,16 @@ judge_docker() {
       state = text_of(info, "DockerRootDir")
       state = root (state == "" ? "/var/lib/docker" : state) "/swarm/docker-state.json"
       while ((getline text <state) > 0) swarm = swarm text
-      line("swarm-address-private", "private", private(text_of(info, "NodeAddr")))
+      # A swarm that was there before us may run over public addresses: who adopts it names them. Alone it talks to nobody.
+      meant = public || (slice == "" && !peers)
+      own = private(text_of(info, "NodeAddr"))
+      line("swarm-address-private", meant ? own : "private", own)
       path = text_of(swarm, "DataPathAddr")
       if (path == "") { path = text_of(swarm, "AdvertiseAddr"); sub(/:[0-9]+$/, "", path); gsub(/[][]/, "", path) }
       if (path == "") path = text_of(info, "NodeAddr")
-      line("data-path-address-private", "private", private(path))
+      line("data-path-address-private", meant ? private(path) : "private", private(path))
     }' src=units "$WORK/units" src=words "$WORK/cmdline" "$WORK/environ" "$WORK/defaults" src=daemon "$WORK/daemon-json" \
-    src=info "$WORK/info" src=networks "$WORK/networks" src=opened "$WORK/opened" src=listeners "$WORK/listeners"
+    src=info "$WORK/info" src=networks "$WORK/networks" src=opened "$WORK/opened" src=listeners "$WORK/listeners" src=peers "$WORK/named-peers"
 }
 
 # opened_by_payload: `host4|host6|published6 PROTOCOL FIRST LAST`, what the payload opens by the port that is dialed.

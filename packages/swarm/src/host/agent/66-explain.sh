@@ -49,7 +49,7 @@ no-listener-on-published-ports|what answers on a published port over IPv6 is Doc
 container-cgroup|the rules name the control group that containers are in|RELOAD
 docker-cgroup-parent|containers on the network of the host can be told from the host|put "cgroup-parent" as named into /etc/docker/daemon.json, then: systemctl restart docker
 docker-answers|Docker answers questions about its networks and its swarm|journalctl -u docker says why it does not
-swarm-address-private|the node shows itself to the swarm with a private address|let the node leave the swarm and join it with --advertise-addr set to its private address
-data-path-address-private|traffic between containers takes private addresses|let the node leave the swarm and join it with --data-path-addr set to its private address
+swarm-address-private|the node shows itself to the swarm with a private address, unless the program names public ones|let the node leave the swarm and join it with --advertise-addr set to its private address
+data-path-address-private|traffic between containers takes private addresses, unless the program names public ones|let the node leave the swarm and join it with --data-path-addr set to its private address
 TABLE
 }
