@@ -6,6 +6,7 @@ import {
   type Adoption,
   aliasOf,
   ignoredProperties,
+  publicSwarmWarning,
   refusals,
   refusalText,
   serverProperties,
@@ -119,5 +120,12 @@ describe("swarmAddress", () => {
   it("is an error with the ways out where there is none", () => {
     expect(() => swarmAddress("db", undefined, attachments, 3)).toThrow(/in network 1, 2, not in 3.*adopt\.address/s);
     expect(() => swarmAddress("db", undefined, [], undefined)).toThrow(/in none/);
+  });
+});
+
+describe("publicSwarmWarning", () => {
+  it("names the public addresses that a swarm runs over", () => {
+    expect(publicSwarmWarning(["10.0.0.2", "fd00::2", "100.64.0.1", "swarm.example"])).toBeUndefined();
+    expect(publicSwarmWarning(["10.0.0.2", "192.0.2.7", "2001:db8::7"])).toMatch(/\(192\.0\.2\.7, 2001:db8::7\)/);
   });
 });

@@ -3,6 +3,8 @@
  * Hetzner Cloud is asked here.
  */
 
+import * as ipaddr from "ipaddr.js";
+
 /** What a server is made of, as Hetzner Cloud tells it. */
 export interface ServerShape {
   readonly serverType: string;
@@ -129,4 +131,18 @@ export function swarmAddress(
       ` (it is in ${others === "" ? "none" : `network ${others}`}${networkId === undefined ? "" : `, not in ${networkId}`}): ` +
       "name the cluster's network with network.existing, attach the server to it, or name its address with adopt.address",
   );
+}
+
+/** What is to be known of a swarm that runs over public addresses; undefined for one that does not. */
+export function publicSwarmWarning(addresses: readonly string[]): string | undefined {
+  const shown = addresses.filter((address) => ipaddr.isValid(address) && !inside(ipaddr.parse(address).range()));
+  if (shown.length === 0) return undefined;
+  return (
+    `the swarm runs over public addresses (${shown.join(", ")}): its ports are open to its own nodes' addresses only, but what ` +
+    "containers send each other crosses the Internet in the clear, except on networks made with --opt encrypted"
+  );
+}
+
+function inside(range: string): boolean {
+  return ["private", "uniqueLocal", "carrierGradeNat", "loopback", "linkLocal"].includes(range);
 }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { adoptNode, pulumiAlias } from "./adoptedNode";
-import { swarmAddress } from "./adoption";
+import { publicSwarmWarning, swarmAddress } from "./adoption";
 import type { SwarmClusterArgs } from "./args";
 import { type ClusterPlan, clusterLabel, factsOf, type NodePlan, planCluster } from "./clusterPlan";
 import { type Policy, policyEntries } from "./firewall";
@@ -96,6 +96,10 @@ export class SwarmCluster extends pulumi.ComponentResource {
       };
     });
     const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node, network) }));
+    pulumi.all(nodes.flatMap((node) => (node.adopt === undefined ? [] : [node.privateIp]))).apply((addresses) => {
+      const warning = publicSwarmWarning(addresses);
+      if (warning !== undefined) void pulumi.log.warn(`${plan.component}: ${warning}`, this);
+    });
     const swarm = makeSwarm(nodes, {
       component: plan.component,
       owner,
