@@ -93,7 +93,9 @@ describe("a swarm over public addresses", () => {
     await stack.removeConfig("networkId");
     await adopting(({ publicIpv4 }) => ({ address: publicIpv4 }));
     expect((await preview(stack)).cloud).toEqual([]);
-    expectServed((await watched(theRegion(), machines, () => up(stack))).records);
+    const { records, result } = await watched(theRegion(), machines, () => up(stack));
+    expectServed(records);
+    expect(result.text).toMatch(/warning: .*the swarm runs over public addresses/);
     expect(await swarmIdOf(manager)).toBe(swarmId);
     expect(await all(lifeOf)).toEqual(life);
     expect(await answering(manager, [80, ...mistakes])).toEqual(["80/4"]);
