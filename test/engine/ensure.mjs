@@ -11,6 +11,7 @@ import {
   builtMark,
   cacheDir,
   languagePieces,
+  policyPieces,
   terraformPieces,
   pieces as usualPieces,
   versionOf,
@@ -22,15 +23,17 @@ import {
  * are; what is missing is built from Go modules, once for each content of its sources. Minutes the first time, well
  * below a second afterwards. Safe to call from several processes at once.
  *
- * @param {{ log?: (line: string) => void, languages?: boolean, terraform?: boolean }} [options] log gets one line at
+ * @param {{ log?: (line: string) => void, languages?: boolean, policies?: boolean,
+ *   terraform?: boolean }} [options] log gets one line at
  *   a time; default: nothing is said. languages: hosts for Pulumi YAML and Python too, and Node packages run as plugins;
- *   default: false. terraform: Hetzner Cloud's provider for Terraform too; default: false
+ *   default: false. policies: policy packs written for Node run (`languages` has that too); default: false. terraform: Hetzner Cloud's provider for Terraform too; default: false
  * @returns {Promise<{ path: string, pieces: { name: string, title: string, file: string, version?: string,
  *   source: "path" | "plugins" | "built" | "cache" }[] }>} path: the directory to put in front of PATH
  * @throws Error when something must be built and Go is missing, too old, or the build fails
  */
-export async function ensureEngine({ log = () => {}, languages = false, terraform = false } = {}) {
-  const pieces = [...(languages ? languagePieces : usualPieces), ...(terraform ? terraformPieces : [])];
+export async function ensureEngine({ log = () => {}, languages = false, policies = false, terraform = false } = {}) {
+  const main = languages ? languagePieces : policies ? policyPieces : usualPieces;
+  const pieces = [...main, ...(terraform ? terraformPieces : [])];
   const used = [];
   const missing = [];
   for (const piece of pieces) {
@@ -87,9 +90,10 @@ function linkAll(used) {
   return target;
 }
 
-const usage = `node test/engine/ensure.mjs [--json | --print-path] [--languages] [--terraform]
+const usage = `node test/engine/ensure.mjs [--json | --print-path] [--languages] [--policies] [--terraform]
 Finds or builds the Pulumi engine and providers for the tests, and tells what is used.
   --languages   hosts for Pulumi YAML and Python too
+  --policies    policy packs written for Node can be run
   --terraform   Hetzner Cloud's provider for Terraform too
   --print-path  print only the directory to put in front of PATH
   --json        print what is used as JSON
@@ -97,7 +101,8 @@ Finds or builds the Pulumi engine and providers for the tests, and tells what is
 
 if (argv[1] && import.meta.url === pathToFileURL(argv[1]).href) {
   const flags = argv.slice(2);
-  if (flags.some((flag) => !["--json", "--print-path", "--languages", "--terraform"].includes(flag))) {
+  const known = ["--json", "--print-path", "--languages", "--policies", "--terraform"];
+  if (flags.some((flag) => !known.includes(flag))) {
     stderr.write(usage);
     exit(flags.includes("--help") ? 0 : 2);
   }
@@ -105,6 +110,7 @@ if (argv[1] && import.meta.url === pathToFileURL(argv[1]).href) {
     const engine = await ensureEngine({
       log: (line) => stderr.write(`${line}\n`),
       languages: flags.includes("--languages"),
+      policies: flags.includes("--policies"),
       terraform: flags.includes("--terraform"),
     });
     if (flags.includes("--json")) stdout.write(`${JSON.stringify(engine, null, 2)}\n`);

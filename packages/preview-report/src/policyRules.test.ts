@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type RuleResource, unhardenedServers, violations } from "./policyRules.js";
+import { type RuleResource, UNKNOWN_SENTINEL, unhardenedServers, violations } from "./policyRules.js";
 
 const resource = (type: string, props: object, more: Partial<RuleResource> = {}): RuleResource => ({
   type,
@@ -51,4 +51,25 @@ it("wants servers in components or under a HostHardening of their name", () => {
   expect(unhardenedServers([server])).toHaveLength(1);
   expect(unhardenedServers([member])).toEqual([]);
   expect(unhardenedServers([server, resource("hcloud-swarm:index:HostHardening", {})])).toEqual([]);
+});
+
+it("judges what is known beside what is not, and nothing by what is not known", () => {
+  const type = "hcloud:index/firewall:Firewall";
+  const rule = (port: string, ...sourceIps: string[]) => ({ direction: "in", protocol: "tcp", port, sourceIps });
+  const mixed = resource(type, { rules: [rule(UNKNOWN_SENTINEL, "192.0.2.0/24"), rule("22", "::/0")] });
+  expect(violations("docker-ports", mixed)).toEqual([]);
+  expect(violations("world-open-ssh", mixed)).toHaveLength(1);
+  // Whom it is for does not matter to this rule.
+  expect(violations("docker-ports", resource(type, { rules: [rule("2377", UNKNOWN_SENTINEL)] }))).toHaveLength(1);
+  for (const none of [cluster({ "an entry of a later version": "x" }), resource("hcloud-swarm:index:Other", {})]) {
+    for (const policy of ["docker-ports", "world-open-ssh"] as const) expect(violations(policy, none)).toEqual([]);
+  }
+  const lazy = resource("hcloud:index/volume:Volume", {
+    get rules(): unknown {
+      throw new Error("not known in a preview");
+    },
+    deleteProtection: true,
+  });
+  expect(violations("missing-protection", lazy)).toEqual([]);
+  expect(violations("docker-ports", lazy)).toEqual([]);
 });

@@ -1,14 +1,17 @@
 /** The rules of the policy pack, as functions of plain data: the same reading of firewalls and policies as the report's. */
 import { firewallRules, policyOpenings, type Rule } from "./exposure/rules.js";
 import { isWorld } from "./exposure/sources.js";
-import { asRecord, decode, type ValueRecord } from "./values/value.js";
+import { asArray, asRecord, decode, UNKNOWN, type Value } from "./values/value.js";
+
+export { UNKNOWN_SENTINEL } from "./values/value.js";
 
 /** A resource as a policy sees it. */
 export interface RuleResource {
   type: string;
   name: string;
   urn: string;
-  props: unknown;
+  /** Its inputs. Only these are read, and only where a rule needs them: reading what a preview cannot know may throw. */
+  props: { readonly rules?: unknown; readonly policy?: unknown; readonly deleteProtection?: unknown };
   /** Pulumi's own protection. */
   protect: boolean;
 }
@@ -31,16 +34,15 @@ const PROTECTED = [
   "floatingIp:FloatingIp",
 ].map((it) => `hcloud:index/${it}`);
 
-/** What a single resource violates: a sentence for each violation. */
+/** What a single resource violates: a sentence for each violation. What is unknown violates nothing: the update tells. */
 export function violations(policy: Exclude<PolicyName, "unhardened-server">, resource: RuleResource): string[] {
-  const props: ValueRecord = asRecord(decode(resource.props)) ?? Object.create(null);
   switch (policy) {
     case "missing-protection": {
-      const missing = PROTECTED.includes(resource.type) && !resource.protect && props.deleteProtection !== true;
-      return missing ? ["has neither deleteProtection nor Pulumi's protect"] : [];
+      if (!PROTECTED.includes(resource.type) || resource.protect) return [];
+      return resource.props.deleteProtection !== true ? ["has neither deleteProtection nor Pulumi's protect"] : [];
     }
     case "world-open-ssh": {
-      const { rules, sshPorts } = rulesOf(resource.type, props);
+      const { rules, sshPorts } = rulesOf(resource);
       const open = rules.filter(
         (rule) =>
           rule.protocol !== "udp" && isWorld(rule.sources, rule.family) && sshPorts.some((port) => holds(rule, port)),
@@ -48,7 +50,7 @@ export function violations(policy: Exclude<PolicyName, "unhardened-server">, res
       return open.length > 0 ? ["opens SSH to the whole Internet"] : [];
     }
     case "docker-ports": {
-      const { rules } = rulesOf(resource.type, props);
+      const { rules } = rulesOf(resource);
       const open = DOCKER_PORTS.filter((port) => rules.some((rule) => holds(rule, port)));
       return open.length > 0 ? [`opens ${open.join(", ")}, which Docker and Swarm use among themselves`] : [];
     }
@@ -68,12 +70,27 @@ export function unhardenedServers(resources: readonly RuleResource[]): { urn: st
     .map((it) => ({ urn: it.urn, message: `${it.name} is a server without hardening` }));
 }
 
-function rulesOf(type: string, props: ValueRecord): { rules: readonly Rule[]; sshPorts: number[] } {
-  if (type === "hcloud:index/firewall:Firewall") return { rules: firewallRules(props.rules).rules, sshPorts: [22] };
+function rulesOf({ type, props }: RuleResource): { rules: readonly Rule[]; sshPorts: number[] } {
+  if (type === "hcloud:index/firewall:Firewall") {
+    const known = asArray(decode(props.rules)).filter(isKnown);
+    return { rules: firewallRules(known).rules, sshPorts: [22] };
+  }
   if (!type.startsWith("hcloud-swarm:index:")) return { rules: [], sshPorts: [] };
-  const { openings } = policyOpenings(props.policy);
+  const policy = asRecord(decode(props.policy));
+  const { openings } = policy === undefined ? { openings: [] } : policyOpenings(policy);
   const ssh = openings.filter((it) => it.ssh).flatMap((it) => it.rules.map((rule) => rule.from));
-  return { rules: openings.flatMap((it) => it.rules), sshPorts: [...new Set(ssh)] };
+  return { rules: openings.flatMap((it) => it.rules).filter((it) => !isDoubt(it)), sshPorts: [...new Set(ssh)] };
+}
+
+/** What the report reads an entry as that it does not understand: all ports, for nobody knows whom. */
+function isDoubt({ protocol, sources }: Rule): boolean {
+  return protocol === "any" && sources.ranges.length === 0;
+}
+
+/** A firewall's rule whose port is unknown would be read as one for all ports. */
+function isKnown(rule: Value): boolean {
+  const record = asRecord(rule);
+  return record !== undefined && record.port !== UNKNOWN && record.protocol !== UNKNOWN;
 }
 
 function holds(rule: Rule, port: number): boolean {

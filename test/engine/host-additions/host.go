@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/version"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -94,7 +97,10 @@ func (host *host) InstallDependencies(
 	}
 }
 
-// RunPlugin runs a Node package as a plugin, by @pulumi/pulumi's own launcher.
+// RunPlugin runs a Node package as a plugin, or a Node policy pack, by @pulumi/pulumi's own launcher for it. The engine gives
+// its address (and flags of its own) as arguments; a policy pack's launcher wants the pack after them, a plugin's before, and a
+// policy pack runs in its own folder, whose package.json tells the policy SDK its version. Unlike Pulumi's own host, this one does
+// not give a pack the stack's configuration.
 func (host *host) RunPlugin(
 	request *pulumirpc.RunPluginRequest, answer grpc.ServerStreamingServer[pulumirpc.RunPluginResponse],
 ) error {
@@ -109,15 +115,19 @@ func (host *host) RunPlugin(
 	defer func() { _ = closer.Close() }()
 	ctx := answer.Context()
 
-	locate := exec.CommandContext(ctx, "node", "-p", `require.resolve("@pulumi/pulumi/cmd/run-plugin")`)
+	name, arguments, workingFolder := "run-plugin", append([]string{folder}, request.GetArgs()...), request.GetPwd()
+	if request.GetKind() == string(apitype.AnalyzerPlugin) {
+		name, arguments, workingFolder = "run-policy-pack", append(slices.Clone(request.GetArgs()), folder), folder
+	}
+	locate := exec.CommandContext(ctx, "node", "-p", fmt.Sprintf("require.resolve(%q)", "@pulumi/pulumi/cmd/"+name))
 	locate.Dir = folder
 	locate.Stderr = stderr
 	launcher, err := locate.Output()
 	if err != nil {
-		return err
+		return fmt.Errorf("@pulumi/pulumi is not installed for %s: %w", folder, err)
 	}
-	command := exec.CommandContext(ctx, "node", append([]string{strings.TrimSpace(string(launcher)), folder}, request.GetArgs()...)...)
-	command.Dir = request.GetPwd()
+	command := exec.CommandContext(ctx, "node", append([]string{strings.TrimSpace(string(launcher))}, arguments...)...)
+	command.Dir = workingFolder
 	command.Env = request.GetEnv()
 	command.Stdout = stdout
 	command.Stderr = stderr

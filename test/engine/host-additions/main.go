@@ -1,7 +1,7 @@
 // Command host-additions stands in front of one of Pulumi's language hosts. The hosts for Node and Python that can be
 // built from published Go modules are the real ones, but older than the engine. This program hands every call on to
-// the real host and adds what that one lacks and components for other languages need: running a Node package as a
-// plugin, generating SDKs (by the engine's own code generators), and a program's options, which came as flags then.
+// the real host and adds what that one lacks: running a Node package as a plugin or as a policy pack, generating SDKs (by
+// the engine's own code generators), and a program's options, which came as flags then.
 package main
 
 import (

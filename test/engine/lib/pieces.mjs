@@ -100,14 +100,30 @@ export const pieces = [
 
 const nodeHost = pieces.find((piece) => piece.name === "nodejs-host");
 
+const hostAdditions = (language) => ({
+  name: `${language}-host-additions`,
+  title: `what Pulumi's ${language} language host lacks`,
+  dir: "host-additions",
+  binary: `pulumi-language-${language}`,
+  seconds: 60,
+  module: "github.com/pulumi/pulumi/pkg/v3",
+  steps: (version) => [goBuild("{out}", ".", `-X main.language=${language} -X ${cliVersion}=v${version}`)],
+});
+
+/** What policy packs written for Node need: the published host is too old to run one, see below. */
+export const policyPieces = [
+  ...pieces.filter((piece) => piece !== nodeHost),
+  { ...nodeHost, link: "real-language-nodejs" },
+  hostAdditions("nodejs"),
+];
+
 /**
  * What programs in other languages need beside the pieces above: only a caller that asks for it builds it, another 5 minutes.
  * The real hosts for Node and Python that are published as Go modules are older than the engine; `host-additions` stands in
  * front of them under their names. Whoever has Pulumi has a newer host of each, and that one is used.
  */
 export const languagePieces = [
-  ...pieces.filter((piece) => piece !== nodeHost),
-  { ...nodeHost, link: "real-language-nodejs" },
+  ...policyPieces,
   {
     name: "python-host",
     title: "Pulumi's Python language host",
@@ -125,15 +141,7 @@ export const languagePieces = [
       { command: ["go", "run", "./copyexecutor", "{out}-exec"] },
     ],
   },
-  ...["nodejs", "python"].map((language) => ({
-    name: `${language}-host-additions`,
-    title: `what Pulumi's ${language} language host lacks`,
-    dir: "host-additions",
-    binary: `pulumi-language-${language}`,
-    seconds: 60,
-    module: "github.com/pulumi/pulumi/pkg/v3",
-    steps: (version) => [goBuild("{out}", ".", `-X main.language=${language} -X ${cliVersion}=v${version}`)],
-  })),
+  hostAdditions("python"),
   {
     name: "yaml-host",
     title: "Pulumi's YAML language host",

@@ -61,6 +61,7 @@ export async function openProject({ enginePath, files, env = {} }) {
   await run(["stack", "init", "dev", "--non-interactive"]);
   return {
     dir,
+    env: fullEnv,
     outside,
     run,
     async close() {
