@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The engine's own tests: the Command stand-in against a real sshd (Go), the providers' schemas against the published
-// npm packages, and the life of a remote.Command with the real engine. The smoke check is apart: smoke.mjs.
+// npm packages, the life of a remote.Command and the policy pack with the real engine. The smoke check is apart: smoke.mjs.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -37,6 +37,7 @@ const failed = [
   ...run("ensure: unit tests", node, ["--test", ...unitTests()]),
   ...run("schemas of the providers", node, ["schema-check.mjs"]),
   ...run("life of a remote.Command", node, ["lifecycle.mjs"]),
+  ...run("policy pack on good and bad stacks", node, ["policy.mjs"]),
 ];
 function unitTests() {
   return readdirSync(join(engineDir, "lib"))

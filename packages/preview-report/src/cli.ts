@@ -5,8 +5,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { Listening } from "./exposure/adopted.js";
 import { ListeningError, listeningRules } from "./exposure/listening.js";
 import type { Rule } from "./exposure/rules.js";
-import { EXIT, evaluateGates, GATES, type GateName, isGateName } from "./gates/gates.js";
-import { parseWaivers, WaiverFileError } from "./gates/waivers.js";
+import { EXIT, EXIT_MEANINGS, evaluateGates, GATES, type GateName, isGateName } from "./gates/gates.js";
+import { isDate, parseWaivers, WaiverFileError } from "./gates/waivers.js";
 import { GitHubError, upsertComment } from "./github/comment.js";
 import { targetFromEnvironment } from "./github/environment.js";
 import { reportOf } from "./preview.js";
@@ -54,13 +54,17 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     if (isCommanderError(error)) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const text = error instanceof Error ? error.message : String(error);
     process.stderr.write(`preview-report: ${text}\n`);
-    if (error instanceof UsageError || error instanceof WaiverFileError) return EXIT.usage;
+    if (error instanceof WaiverFileError) return EXIT.waivers;
+    if (error instanceof UsageError) return EXIT.usage;
     return EXIT.internal;
   }
 }
 
 function command(): Command {
-  const gates = GATES.map(([name, code, meaning]) => `  ${String(code).padEnd(4)}${name}: ${meaning}`).join("\n");
+  const codes = [
+    ...EXIT_MEANINGS.map(([code, meaning]) => [code, meaning] as const),
+    ...GATES.map(([name, code, meaning]) => [code, `${name}: ${meaning}`] as const),
+  ].map(([code, meaning]) => `  ${String(code).padEnd(4)}${meaning}\n`);
   return new Command("preview-report")
     .description("Turns a Pulumi preview into a report: danger, exposure, trust.")
     .argument("[input]", "file with engine events or `preview --json`; - for standard input", "-")
@@ -87,7 +91,7 @@ function command(): Command {
     .option("--comment-key <text>", "what there is one comment for; default: project and stack")
     .addHelpText(
       "after",
-      `\nExit codes:\n  0   no gate fired\n  1   internal error\n  2   usage or waivers file\n  3   input cut off or unreadable\n  4   the preview itself failed\n${gates}\nWhere several fire, the first in this list counts.`,
+      `\nExit codes:\n${codes.join("")}Gates (10 and up) need --fail-on. Where several fire, the first in this list gives the code; all are printed.`,
     );
 }
 
@@ -185,7 +189,7 @@ function wholeNumber(value: string): number {
 }
 
 function day(value: string): string {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(value)) throw new InvalidArgumentError("A date of the form YYYY-MM-DD is needed.");
+  if (!isDate(value)) throw new InvalidArgumentError("A date of the form YYYY-MM-DD is needed.");
   return value;
 }
 

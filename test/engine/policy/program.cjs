@@ -57,6 +57,7 @@ const stacks = {
       name: "later",
       type: "ipv4",
       assigneeType: "server",
+      location: "fsn1",
       autoDelete: false,
       deleteProtection: true,
     });
@@ -75,7 +76,13 @@ const stacks = {
     new HardenedServer("unprotected", { ssh, policy: tight });
     new hcloud.Volume("data", { name: "data", size: 10, location: "fsn1" });
     new hcloud.Network("net", { name: "net", ipRange: "10.0.0.0/8" });
-    new hcloud.PrimaryIp("ip", { name: "ip", type: "ipv4", assigneeType: "server", autoDelete: false });
+    new hcloud.PrimaryIp("ip", {
+      name: "ip",
+      type: "ipv4",
+      assigneeType: "server",
+      location: "fsn1",
+      autoDelete: false,
+    });
     new hcloud.FloatingIp("floating", { name: "floating", type: "ipv4", homeLocation: "fsn1" });
     new hcloud.Volume("kept", { name: "kept", size: 10, location: "fsn1", deleteProtection: true });
   },

@@ -14,7 +14,12 @@ interface Part {
   set: RuleSet;
 }
 
-const ELSEWHERE: Part = { key: "elsewhere", set: notKnown("a firewall that is not in this input is attached") };
+/** A firewall that the input does not hold. Under its id, so that another one in its place is a change. */
+function elsewhere(id: Value | undefined): Part {
+  return { key: `${ELSEWHERE}${typeof id === "number" || typeof id === "string" ? id : ""}`, set: UNSEEN };
+}
+const ELSEWHERE = "elsewhere ";
+const UNSEEN = notKnown("a firewall that is not in this input is attached");
 
 export class Attachments {
   private readonly firewalls = new Map<string, Part>();
@@ -52,10 +57,10 @@ export class Attachments {
     if (known) return known;
     const sets = parts.size === 0 ? [ruleSet(unfiltered(families))] : [...parts.values()].map((it) => it.set);
     const rules = sets.flatMap((it) => it.rules).filter((rule) => families.includes(rule.family));
-    const result = ruleSet(
-      rules,
-      sets.flatMap((it) => it.doubts),
-    );
+    const doubts = sets.flatMap((it) => it.doubts);
+    const set = ruleSet(rules, doubts);
+    const unseen = [...parts.keys()].filter((it) => it.startsWith(ELSEWHERE)).sort();
+    const result = { ...set, key: [set.key, ...unseen].join("|") };
     this.known.set(key, result);
     return result;
   }
@@ -120,11 +125,11 @@ export class Attachments {
   }
 
   private partOf(id: Value | undefined, dependencies: readonly string[] = []): Part {
-    if (typeof id === "number" || typeof id === "string") return this.byId.get(String(id)) ?? ELSEWHERE;
-    if (id !== UNKNOWN) return ELSEWHERE;
+    if (typeof id === "number" || typeof id === "string") return this.byId.get(String(id)) ?? elsewhere(id);
+    if (id !== UNKNOWN) return elsewhere(id);
     const named = dependencies.flatMap((urn) => this.firewalls.get(urn) ?? []);
     if (named.length === 1 && named[0]) return named[0];
-    return this.made.length > 0 ? this.anyMade() : ELSEWHERE;
+    return this.made.length > 0 ? this.anyMade() : elsewhere(id);
   }
 
   private anyMade(): Part {

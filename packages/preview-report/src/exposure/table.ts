@@ -72,7 +72,8 @@ function tableOf(nodes: ReadonlyMap<string, { before: RuleSet; after: RuleSet; s
       else rows.set(key, { ...change, nodes: [...group.nodes], ssh, unfiltered: protocol === "any" });
     }
     for (const doubt of new Set([...group.before.doubts, ...group.after.doubts])) {
-      const changed = group.before.key !== group.after.key;
+      // A doubt that ends with the change leaves nothing untold after it.
+      const changed = group.before.key !== group.after.key && group.after.doubts.includes(doubt);
       const known = doubts.get(doubt);
       if (known) {
         known.nodes.push(...group.nodes);

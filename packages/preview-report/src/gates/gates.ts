@@ -20,7 +20,17 @@ export const GATES = [
 
 export type GateName = (typeof GATES)[number][0];
 
-export const EXIT = { ok: 0, internal: 1, usage: 2, incomplete: 3, failed: 4 } as const;
+/** Exit codes that come without a gate. */
+export const EXIT = { ok: 0, internal: 1, usage: 2, incomplete: 3, failed: 4, waivers: 5 } as const;
+/** What they say, in the order in which they are documented. */
+export const EXIT_MEANINGS: readonly (readonly [number, string])[] = [
+  [EXIT.ok, "no gate fired"],
+  [EXIT.internal, "internal error"],
+  [EXIT.usage, "usage, or a file that cannot be read"],
+  [EXIT.incomplete, "the input is cut off or unreadable; the report shows what was read"],
+  [EXIT.failed, "the preview itself failed"],
+  [EXIT.waivers, "a waivers file that is wrong, or a waiver without its reason or date"],
+];
 
 export interface Finding {
   subject: string;
@@ -67,7 +77,15 @@ export function evaluateGates(
   });
   const rejected = states.flatMap(([waiver, state]) => (state.counts ? [] : [{ waiver, why: state.why }]));
   const fired = results.find((it) => it.open.length > 0);
-  const own = report.status === "incomplete" ? EXIT.incomplete : report.status === "failed" ? EXIT.failed : EXIT.ok;
+  const wrong = states.some(([, state]) => !state.counts && state.wrong);
+  const own =
+    report.status === "incomplete"
+      ? EXIT.incomplete
+      : report.status === "failed"
+        ? EXIT.failed
+        : wrong
+          ? EXIT.waivers
+          : EXIT.ok;
   // A gate that fires on half a preview fires on the whole; that it does not fire says nothing.
   return { results, rejected, exitCode: fired?.exitCode ?? own };
 }
