@@ -7,13 +7,14 @@ import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureEngine } from "./ensure.mjs";
+import { engineDir } from "./lib/pieces.mjs";
 import { openProject } from "./lib/stack.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const pack = join(repository, "packages/preview-report/policy-pack");
 const report = join(repository, "packages/preview-report/bin/preview-report.mjs");
 const component = join(repository, "packages/swarm");
-const program = readFileSync(new URL("policy/program.cjs", import.meta.url), "utf8");
+const program = readFileSync(join(engineDir, "policy", "program.cjs"), "utf8");
 
 /** The bad stacks of the program: the rule that each breaks, and the resources that break it, sorted. */
 const bad = {
