@@ -1,11 +1,18 @@
 /** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
 import * as pulumi from "@pulumi/pulumi";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
-import { bootstrapProgram, claimCommand, userData } from "./host";
+import { bootstrapProgram, claimCommand, upgradeProgram, userData } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
 import { digestOf, onlySsh, payloadOf } from "./policyPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
-import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
+import {
+  agentUpgradeStep,
+  bootstrapStep,
+  hostKeyFrom,
+  type PolicyStep,
+  policyStep,
+  type StepPlace,
+} from "./remote/steps";
 
 export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   /** For messages: `SwarmCluster "prod"`. */
@@ -68,9 +75,10 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
   // A policy that shuts this machine out ends when the node takes it back: dialling goes on until then, so that the last
   // step can say so.
   const dialSeconds = timeouts.probation + 60;
+  const settled = { ...place, target: { ...target, hostKey, dialSeconds } };
   return {
     server: made,
-    place: { ...place, target: { ...target, hostKey, dialSeconds } },
+    place: { ...settled, dependsOn: [agentUpgradeStep(settled, upgradeProgram())] },
     hostKey,
     payload,
     digest: payload.apply(digestOf),

@@ -21,6 +21,7 @@ describe("HardenedServer", () => {
       "web-firewall",
       expect.stringMatching(/^web-firewall-ssh-[0-9a-f]{8}$/),
       "web-server",
+      "web-server-agent",
       "web-server-bootstrap",
       "web-server-policy",
       "web-server-verification",
@@ -44,7 +45,7 @@ describe("HardenedServer", () => {
     expect(await known(server.sshConfig)).toContain(hostKey);
     expect(await known(server.exposure)).toMatchObject({ "web tcp/443": ["0.0.0.0/0", "::/0"] });
     const { stdin, create } = cloud.inputsOf("web-server-verification");
-    expect(create).toMatch(/^sh -s [0-9a-f]{64} 180$/);
+    expect(create).toMatch(/^sh -s [0-9a-f]{64} 180 [0-9a-f]{12}$/);
     expect(plain(stdin)).toContain("verify --json");
   });
 

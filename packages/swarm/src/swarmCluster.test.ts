@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { SwarmClusterArgs } from "./args";
+import { agentDigest, upgradeProgram } from "./host";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import { type FakeCloud, fakeCloud, hostKey, isSecret, known, plain, tokens } from "./testing/fakeCloud";
@@ -34,6 +35,7 @@ describe("SwarmCluster", () => {
         "prod-founder",
         "prod-handover",
         "prod-manager-1",
+        "prod-manager-1-agent",
         "prod-manager-1-bootstrap",
         "prod-manager-1-membership",
         "prod-manager-1-peers",
@@ -44,11 +46,13 @@ describe("SwarmCluster", () => {
         "prod-ssh-key",
         "prod-subnet",
         "prod-worker-1",
+        "prod-worker-1-agent",
         "prod-worker-1-bootstrap",
         "prod-worker-1-membership",
         "prod-worker-1-peers",
         "prod-worker-1-policy",
         "prod-worker-2",
+        "prod-worker-2-agent",
         "prod-worker-2-bootstrap",
         "prod-worker-2-membership",
         "prod-worker-2-peers",
@@ -104,9 +108,9 @@ describe("SwarmCluster", () => {
   it("pins a host key on every connection: the derived one first, then the node's own", async () => {
     const { cloud } = await up();
     const commands = cloud.ofType("command:remote:Command");
-    expect(commands).toHaveLength(14);
+    expect(commands).toHaveLength(17);
     for (const { name, inputs } of commands) {
-      const node = name.replace(/^prod-|-(bootstrap|policy|membership|peers)$/g, "");
+      const node = name.replace(/^prod-|-(bootstrap|agent|policy|membership|peers)$/g, "");
       const first = bootstrapHostKey(privateKey, "prod", node).publicKey;
       expect(plain(inputs.connection).hostKey, name).toBe(name.endsWith("-bootstrap") ? first : hostKey);
       expect(isSecret(inputs.connection), name).toBe(true);
@@ -151,19 +155,29 @@ describe("SwarmCluster", () => {
       expect(inputs.logging, name).toBe(name.endsWith("-membership") ? "none" : "stderr");
   });
 
+  it("sends a newer agent to servers that booted with another, and verifies with it; a new server has it already", async () => {
+    const { cloud } = await up();
+    const { create, update, stdin } = cloud.inputsOf("prod-worker-1-agent");
+    expect(create).toBeUndefined();
+    expect(update).toBe("sh -s");
+    expect(isSecret(stdin)).toBe(true);
+    expect(plain(stdin)).toBe(upgradeProgram());
+    expect(cloud.inputsOf("prod-worker-1-membership").create).toContain(` ${agentDigest}`);
+  });
+
   it("names the payload's digest in the last step, so that a new policy runs it again", async () => {
     const before = (await up()).cloud.inputsOf("prod-worker-1-membership").create;
     const after = (await up({ policy: { publishedPorts: [{ port: 8443 }] } })).cloud.inputsOf(
       "prod-worker-1-membership",
     ).create;
-    expect(before).toMatch(/^sh -s [0-9a-f]{64} 180$/);
+    expect(before).toMatch(/^sh -s [0-9a-f]{64} 180 [0-9a-f]{12}$/);
     expect(after).not.toBe(before);
     expect((await up()).cloud.inputsOf("prod-worker-1-membership").create).toBe(before);
   });
 
   it("verifies on every up when it is told to", async () => {
     const { cloud } = await up({ verify: "always" });
-    expect(cloud.inputsOf("prod-worker-1-membership").create).toMatch(/^sh -s [0-9a-f]{64} 180 \d{4}-/);
+    expect(cloud.inputsOf("prod-worker-1-membership").create).toMatch(/^sh -s [0-9a-f]{64} 180 [0-9a-f]{12} \d{4}-/);
   });
 
   it("puts the servers behind the cloud firewall, in the subnet, before they boot", async () => {
@@ -225,7 +239,7 @@ describe("SwarmCluster", () => {
 
   it("previews when nothing is known yet", async () => {
     const { cloud, cluster } = await up({}, { preview: true });
-    expect(cloud.ofType("command:remote:Command")).toHaveLength(14);
+    expect(cloud.ofType("command:remote:Command")).toHaveLength(17);
     for (const output of [cluster.nodes, cluster.swarmId, cluster.reports, cluster.sshConfig])
       expect(await pulumi.output<unknown>(output).isKnown).toBe(false);
     expect(await cluster.exposure.isKnown).toBe(true);

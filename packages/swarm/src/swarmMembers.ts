@@ -6,6 +6,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { applyPolicy, type BootedNode } from "./hardenedNode";
+import { agentDigest } from "./host";
 import { accessOf, type ManagerAccount, spokesman } from "./membership/locate";
 import { planMembership, type SwarmNode } from "./membership/plan";
 import { memberResult } from "./membership/result";
@@ -222,6 +223,7 @@ function last(
     {
       kind: "membership",
       digest,
+      agent: agentDigest,
       probationSeconds: timeouts.probation,
       program: pulumi.interpolate`${membership}${confirmationAround(afterConfirmation)}${printResult}`,
       ...(nonce === undefined ? {} : { nonce }),

@@ -1,6 +1,7 @@
 /** The last step of a host that the program puts into no swarm: its policy is confirmed, and it is verified. */
 import * as pulumi from "@pulumi/pulumi";
 import { VerifyMode } from "./args";
+import { agentDigest } from "./host";
 import type { VerificationReport } from "./outputs";
 import { confirmationAround, printResult } from "./remote/confirmation";
 import { lastStep, type StepPlace } from "./remote/steps";
@@ -26,6 +27,7 @@ export function verifyHost(
   const step = lastStep(place, {
     kind: "verification",
     digest,
+    agent: agentDigest,
     probationSeconds: plan.timeouts.probation,
     program: `set -eu\n${confirmationAround(afterConfirmation)}${printResult}`,
     ...nonceOf(plan.verify),

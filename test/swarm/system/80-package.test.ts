@@ -27,5 +27,5 @@ test("the packed tarball, installed in an empty project, previews there", async 
   await stack.setConfig("privateKeyFile", keyFile);
   const preview = await stack.previewDiff();
   expect(preview.text).toMatch(/hcloud-swarm:index:SwarmCluster/);
-  expect(preview.text).toMatch(/\+ 27 to create/);
+  expect(preview.text).toMatch(/\+ 30 to create/);
 });

@@ -57,6 +57,23 @@ export function agentStep(place: StepPlace, install: string, remove?: string): c
   );
 }
 
+/**
+ * Puts a newer agent on a server that booted with one. It opens no connection when it is made: user-data has carried today's.
+ * Secret for the preview's sake alone, which would show tens of kilobytes of shell.
+ */
+export function agentUpgradeStep(place: StepPlace, program: string): command.remote.Command {
+  return new command.remote.Command(
+    `${place.name}-agent`,
+    {
+      ...common(place),
+      update: asRoot(place, "sh -s"),
+      stdin: pulumi.secret(program),
+      logging: command.remote.Logging.Stderr,
+    },
+    options(place),
+  );
+}
+
 export interface PolicyStepInputs extends ApplyOptions {
   /** Payload and peers. Plain text, never secret: `pulumi preview --diff` shows its lines. */
   readonly bundle: pulumi.Input<string>;
@@ -160,6 +177,8 @@ export interface LastStepInputs {
   readonly kind: string;
   /** Digest of the payload to confirm; not secret, and the reason to run again when the policy changes. */
   readonly digest: pulumi.Input<string>;
+  /** Digest of the agent that verifies; another one verifies again. */
+  readonly agent: string;
   readonly probationSeconds: number;
   /** The program: what to do before the confirmation, the confirmation, the result. May hold a join token. */
   readonly program: pulumi.Input<string>;
@@ -168,7 +187,7 @@ export interface LastStepInputs {
 }
 
 /**
- * The last step. Only `sh -s`, the digest and the nonce are in the command text, which the provider prints when the step
+ * The last step. Only `sh -s`, the digests and the nonce are in the command text, which the provider prints when the step
  * fails; the rest, tokens with it, goes through standard input.
  */
 export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remote.Command {
@@ -179,7 +198,7 @@ export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remo
       ...common(place),
       create: pulumi
         .output(inputs.digest)
-        .apply((digest) => asRoot(place, `sh -s ${digest} ${inputs.probationSeconds}${nonce}`)),
+        .apply((digest) => asRoot(place, `sh -s ${digest} ${inputs.probationSeconds} ${inputs.agent}${nonce}`)),
       stdin: inputs.program,
       logging: command.remote.Logging.None,
     },
