@@ -1512,3 +1512,6 @@ export const unitFiles = {
     "",
   ].join("\n"),
 } as const;
+
+/** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
+export const agentDigest = "dd2e58d0be41";

@@ -1,5 +1,4 @@
 /** The host agent on a host that exists already: programs that put it there and take it away, for `sh -s` or as a command. */
-import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { agentScript, unitFiles } from "./agentSources";
 import { unitPath } from "./userData";
@@ -99,9 +98,6 @@ systemctl enable --now hcloud-iptables.service hcloud-iptables-check.timer >&2
 export function upgradeProgram(): string {
   return `${installProgram()}${armProgram()}`;
 }
-
-/** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 12);
 
 /** Takes away what {@link installProgram}, {@link armProgram} and the agent put there. Docker runs on; the host is open afterwards. */
 export function removeProgram(): string {
