@@ -661,7 +661,7 @@ export const agentScript = [
   "}",
   "refused_flows() {",
   "if [ -e \"$1/peers\" ]; then cat \"$1/peers\"; else stored_peers; fi | sed 's/^/add hc-peers /' >\"$WORK/flow-peers\"",
-  "awk -v spared=\"$3\" '",
+  "awk -v spared=\"$3\" -v sets=\"$1/sets\" -v peers=\"$WORK/flow-peers\" '",
   "function bits(address,   i, part, text) {",
   "if (address in known) return known[address]",
   "text = address",
@@ -686,7 +686,13 @@ export const agentScript = [
   "network = prefix(network)",
   "return substr(bits(address), 1, length(network)) \"\" == network",
   "}",
-  "function in_set(name, address,   i) {",
+  "function in_set(name, address,   i, file, line, part) {",
+  "file = name == \"hc-peers\" ? peers : sets",
+  "if (!(name in asked)) {",
+  "while ((getline line <file) > 0) if (split(line, part, \" \") == 3 && part[2] == name) member[name, prefix(part[3])] = 1",
+  "close(file)",
+  "asked[name] = 1",
+  "}",
   "for (i = 0; i <= 128; i++) if ((name, substr(bits(address), 1, i)) in member) return 1",
   "return 0",
   "}",
@@ -723,7 +729,6 @@ export const agentScript = [
   "byte[i] = byte[sprintf(\"x%02x\", i)] = text",
   "}",
   "}",
-  "$1 == \"add\" { member[$2, prefix($3)] = 1; next }",
   "src == \"rules\" && $1 == \"-A\" && $2 ~ /^HC-(IN|CTR|FWD)$/ {",
   "gsub(/ --(comment|log-prefix) (\"[^\"]*\"|[^ ]+)/, \"\")",
   "rules[$2]++",
@@ -770,7 +775,7 @@ export const agentScript = [
   "print \"\"",
   "}",
   "END { exit bad }",
-  "' \"$1/sets\" \"$WORK/flow-peers\" src=rules \"$1/$2\" src=addresses \"$WORK/addresses\" src=flows \"$WORK/flows\"",
+  "' src=rules \"$1/$2\" src=addresses \"$WORK/addresses\" src=flows \"$WORK/flows\"",
   "}",
   "",
   "",
@@ -1514,4 +1519,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "dd2e58d0be41";
+export const agentDigest = "d6cb32a3d17b";

@@ -24,7 +24,7 @@ end_refused_flows() {
 # bridge of containers, or else outside.
 refused_flows() {
   if [ -e "$1/peers" ]; then cat "$1/peers"; else stored_peers; fi | sed 's/^/add hc-peers /' >"$WORK/flow-peers"
-  awk -v spared="$3" '
+  awk -v spared="$3" -v sets="$1/sets" -v peers="$WORK/flow-peers" '
     # An address as ones and zeros. The shorter form of IPv6 leaves out at least two groups.
     function bits(address,   i, part, text) {
       if (address in known) return known[address]
@@ -50,7 +50,14 @@ refused_flows() {
       network = prefix(network)
       return substr(bits(address), 1, length(network)) "" == network
     }
-    function in_set(name, address,   i) {
+    # A set is read when a flow asks for it: most never do, and they may be long.
+    function in_set(name, address,   i, file, line, part) {
+      file = name == "hc-peers" ? peers : sets
+      if (!(name in asked)) {
+        while ((getline line <file) > 0) if (split(line, part, " ") == 3 && part[2] == name) member[name, prefix(part[3])] = 1
+        close(file)
+        asked[name] = 1
+      }
       for (i = 0; i <= 128; i++) if ((name, substr(bits(address), 1, i)) in member) return 1
       return 0
     }
@@ -88,7 +95,6 @@ refused_flows() {
         byte[i] = byte[sprintf("x%02x", i)] = text
       }
     }
-    $1 == "add" { member[$2, prefix($3)] = 1; next }
     src == "rules" && $1 == "-A" && $2 ~ /^HC-(IN|CTR|FWD)$/ {
       gsub(/ --(comment|log-prefix) ("[^"]*"|[^ ]+)/, "")
       rules[$2]++
@@ -138,5 +144,5 @@ refused_flows() {
       print ""
     }
     END { exit bad }
-  ' "$1/sets" "$WORK/flow-peers" src=rules "$1/$2" src=addresses "$WORK/addresses" src=flows "$WORK/flows"
+  ' src=rules "$1/$2" src=addresses "$WORK/addresses" src=flows "$WORK/flows"
 }
