@@ -337,13 +337,19 @@ export class World {
     await this.shells.reconnect(node.name);
   }
 
-  /** What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. */
-  async listens(node: ClusterNode, port = 8083): Promise<void> {
-    const [seen] = await this.ask({ kind: "host", node }, [
-      { label: "itself", must: "open", network: "tcp4", address: node.publicIpv4, port },
-    ]);
-    if (!seen?.open)
-      throw new Error(`${port} does not answer on the node itself, so its silence proves nothing: ${seen?.detail}`);
+  /**
+   * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. Its container may be
+   * on its way still.
+   */
+  async listens(node: ClusterNode, port = 8083, seconds = 120): Promise<void> {
+    const what = `${port} answers on the node itself, without which its silence proves nothing`;
+    await eventually(what, seconds, async () => {
+      const [seen] = await this.ask({ kind: "host", node }, [
+        { label: "itself", must: "open", network: "tcp4", address: node.publicIpv4, port },
+      ]);
+      if (!seen?.open) throw new Error(seen?.detail);
+      return true;
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 /** The host agent meets what it must not choke on: itself, Docker at the same moment, broken input, missing sets, a full disk. */
 import { attackPolicy, bundleFor } from "../bundles.js";
 import type { LifecycleAttack } from "../types.js";
-import { eventually, type World } from "../world.js";
+import type { World } from "../world.js";
 
 const agent = "/opt/hcloud-iptables.sh";
 /** Everything that filters, without counters: equal text is equal rules. */
@@ -152,10 +152,7 @@ export const agentAttacks: readonly LifecycleAttack[] = [
         await world.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
         await world.rebooted(node, id);
         // The control: Docker publishes its ports again behind these rules.
-        await eventually("containers", 120, async () => {
-          await world.listens(node);
-          return true;
-        });
+        await world.listens(node);
       });
       if (answers > 0) throw new Error(`${answers} of ${sent} probes were answered by a node without a valid payload`);
       const [open] = await world.ask({ kind: "outside" }, [

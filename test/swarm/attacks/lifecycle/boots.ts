@@ -1,6 +1,6 @@
 /** Boots: nothing may come in before the rules are there, and what is open must come back. */
 import type { LifecycleAttack } from "../types.js";
-import { eventually, type World } from "../world.js";
+import type { World } from "../world.js";
 
 async function rebootUnderFlood(world: World, prepare = ":"): Promise<string> {
   const node = world.worker;
@@ -16,10 +16,7 @@ async function rebootUnderFlood(world: World, prepare = ":"): Promise<string> {
   }, [8083, 8081]);
   if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
   // The control: what was probed is there again, and only the firewall closes it.
-  await eventually("the closed port's container", 60, async () => {
-    await world.listens(node);
-    return true;
-  });
+  await world.listens(node);
   return `0 of ${sent} probes answered, one every 20 ms a port and family; open ports answered again ${result.toFixed(0)} s after the reboot was ordered`;
 }
 
@@ -74,10 +71,7 @@ export const bootAttacks: readonly LifecycleAttack[] = [
           node,
           "sh /opt/hcloud-swarm-setup.sh >/run/setup.log 2>&1 || { tail -n 20 /run/setup.log >&2; exit 1; }",
         );
-        await eventually("Docker publishes again", 120, async () => {
-          await world.listens(node);
-          return true;
-        });
+        await world.listens(node);
         await new Promise((resolve) => setTimeout(resolve, 5000));
       }, [8083]);
       if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);

@@ -127,7 +127,8 @@ json.dump(options, open(path, "w"))
 EOF
          systemctl restart docker`,
       );
-      await eventually("containers", 120, async () => (await world.ssh(node, "docker ps -q | wc -l")).trim() !== "0");
+      await world.listens(node, 443);
+      await world.listens(node);
       const seen = await world.ask({ kind: "outside" }, [
         { label: "closed 8083/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8083 },
         { label: "closed [IPv6]:8083/tcp", must: "closed", network: "tcp6", address: node.publicIpv6, port: 8083 },
