@@ -7,7 +7,7 @@ import { ListeningError, listeningRules } from "./exposure/listening.js";
 import type { Rule } from "./exposure/rules.js";
 import { EXIT, EXIT_MEANINGS, evaluateGates, GATES, type GateName, isGateName } from "./gates/gates.js";
 import { isDate, parseWaivers, WaiverFileError } from "./gates/waivers.js";
-import { GitHubError, upsertComment } from "./github/comment.js";
+import { commentRoom, GitHubError, upsertComment } from "./github/comment.js";
 import { targetFromEnvironment } from "./github/environment.js";
 import { reportOf } from "./preview.js";
 import { renderMarkdown } from "./render/markdown.js";
@@ -122,8 +122,12 @@ async function run(input: string, options: Options, env: NodeJS.ProcessEnv): Pro
   else await writeFile(options.output, printed);
   for (const problem of status.problems) process.stderr.write(`preview-report: ${problem}\n`);
   for (const line of gateLines(shownGates)) process.stderr.write(`preview-report: ${line}\n`);
-  if (options.githubComment) await comment(report, markdown(), options, env);
-  return gates.exitCode;
+  if (!options.githubComment) return gates.exitCode;
+  const key = options.commentKey ?? `${report.project}/${report.stack}`;
+  const room = commentRoom(key);
+  const maxChars = options.maxChars === 0 ? room : Math.min(options.maxChars, room);
+  const written = await comment(renderMarkdown(report, { maxChars, gates: shownGates }), key, options, env);
+  return gates.exitCode === EXIT.ok && !written ? EXIT.comment : gates.exitCode;
 }
 
 async function listeningOf(pairs: readonly string[]): Promise<Listening> {
@@ -140,26 +144,35 @@ async function listeningOf(pairs: readonly string[]): Promise<Listening> {
   return new Map(await Promise.all(entries));
 }
 
-/** A pull request from a fork gets a token that may not comment: the job's summary then has the report. */
-async function comment(
-  report: { project: string; stack: string },
-  markdown: string,
-  options: Options,
-  env: NodeJS.ProcessEnv,
-): Promise<void> {
+/**
+ * False where the comment should have been written and was not. A pull request from a fork gets a token that may not comment: that is
+ * no failure, the job's summary then has the report.
+ */
+async function comment(markdown: string, key: string, options: Options, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const say = (text: string, command = "") => {
+    // GitHub shows such a line beside the job, where somebody sees it.
+    const shown = command !== "" && env.GITHUB_ACTIONS === "true" ? `::${command}::preview-report: ${text}` : "";
+    process.stderr.write(shown === "" ? `preview-report: ${text}\n` : `${shown}\n`);
+  };
   if (env.GITHUB_STEP_SUMMARY) await appendFile(env.GITHUB_STEP_SUMMARY, `${markdown}\n`);
   const target = await targetFromEnvironment(env, options.commentAuthor, text);
   if (!target) {
-    process.stderr.write("preview-report: not a pull request, or no token: no comment written\n");
-    return;
+    say("not a pull request, or no token: no comment written");
+    return true;
   }
-  const key = options.commentKey ?? `${report.project}/${report.stack}`;
   try {
     const { action, url } = await upsertComment(target, key, markdown);
-    process.stderr.write(`preview-report: comment ${action} ${url.replace(/[^\x20-\x7e]/g, "")}\n`);
+    say(`comment ${action} ${url.replace(/[^\x20-\x7e]/g, "")}`);
+    return true;
   } catch (error) {
-    if (!(error instanceof GitHubError) || ![401, 403, 404].includes(error.status)) throw error;
-    process.stderr.write(`preview-report: ${error.message}; no comment written (a fork's token may not)\n`);
+    if (error instanceof GitHubError && [401, 403, 404].includes(error.status)) {
+      say(`no comment written: ${error.message}`, "warning");
+      return true;
+    }
+    // Not what a library says: it may quote an answer.
+    const why = error instanceof GitHubError ? error.message : `GitHub could not be reached (${codeOf(error)})`;
+    say(`no comment written: ${why}`, "error");
+    return false;
   }
 }
 
@@ -180,7 +193,9 @@ async function* open(path: string): AsyncGenerator<Uint8Array> {
 }
 
 function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException | undefined)?.code ?? "unknown error";
+  const { code, cause } = (error ?? {}) as NodeJS.ErrnoException & { cause?: NodeJS.ErrnoException };
+  const known = [code, cause?.code].find((it) => typeof it === "string");
+  return known ?? (error instanceof Error ? error.name : "unknown error");
 }
 
 function wholeNumber(value: string): number {

@@ -21,7 +21,7 @@ export const GATES = [
 export type GateName = (typeof GATES)[number][0];
 
 /** Exit codes that come without a gate. */
-export const EXIT = { ok: 0, internal: 1, usage: 2, incomplete: 3, failed: 4, waivers: 5 } as const;
+export const EXIT = { ok: 0, internal: 1, usage: 2, incomplete: 3, failed: 4, waivers: 5, comment: 6 } as const;
 /** What they say, in the order in which they are documented. */
 export const EXIT_MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.ok, "no gate fired"],
@@ -30,6 +30,7 @@ export const EXIT_MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.incomplete, "the input is cut off or unreadable; the report shows what was read"],
   [EXIT.failed, "the preview itself failed"],
   [EXIT.waivers, "a waivers file that is wrong, or a waiver without its reason or date"],
+  [EXIT.comment, "GitHub refused the comment for now, or could not be reached"],
 ];
 
 export interface Finding {
