@@ -58,6 +58,10 @@ describe("adoption", () => {
     expect(report.counts).toMatchObject({ other: 1, replace: 0, update: 0 });
     expect(report.danger).toEqual([]);
     expect(fired(report)).not.toContain("trust");
+    // Not "anywhere": its own filter and firewalls of elsewhere are not known. What will be is, so nothing is doubted.
+    expect(new Set(report.exposure.changes.map((it) => it.before))).toEqual(new Set(["unknown"]));
+    expect(fired(report)).toContain("world-open");
+    expect(fired(report)).not.toContain("unknown-exposure");
   });
 
   it("calls the end of a host's hardening a lost protection", async () => {

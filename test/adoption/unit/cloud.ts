@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createApi, memoryStore } from "../../../packages/region/src/api/index";
-import { recordingBackend } from "../../../packages/region/src/api/testing/recordingBackend";
-import { bootstrapHostKey } from "../../../packages/swarm/src/remote/sshKey";
+import { createApi, memoryStore } from "../../../packages/region/src/api/index.js";
+import { recordingBackend } from "../../../packages/region/src/api/testing/recordingBackend.js";
+import { bootstrapHostKey } from "../../../packages/swarm/src/remote/sshKey.js";
 import { openProject } from "../../engine/lib/stack.mjs";
 
 const root = join(import.meta.dirname, "../../..");

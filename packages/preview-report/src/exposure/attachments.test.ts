@@ -83,8 +83,18 @@ describe("the firewalls in front of a server", () => {
     expect(report.exposure.changes.map((it) => `${it.kind} ${it.port}`)).toEqual(["opens 443"]);
     expect(report.exposure.doubts.map((it) => it.doubt)).toEqual([
       "to which servers a firewall is attached is known only after the update",
-      "which firewall is attached is known only after the update; the firewalls that are made are taken together",
     ]);
+  });
+
+  it("are taken together where one of several new ones is attached; a single one it must be", async () => {
+    const made = (name: string, port: string) => step(FIREWALL, name, "", { rules: [rule(port)] }, "create");
+    const web = step(SERVER, "web", "", { firewallIds: [UNKNOWN_ID] }, "create");
+    const doubts = async (steps: FakeStep[]) => {
+      const { report } = await reportOf(stream([...steps.map((it) => stepEvent(it)), ...summary()]));
+      return [report.exposure.changes.map((it) => it.port), report.exposure.doubts.length];
+    };
+    expect(await doubts([made("a", "443"), web])).toEqual([["443"], 0]);
+    expect(await doubts([made("a", "443"), made("b", "80"), web])).toEqual([["80", "443"], 1]);
   });
 
   it("are told apart by the dependencies of plain preview --json", async () => {

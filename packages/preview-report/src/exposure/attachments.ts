@@ -129,6 +129,9 @@ export class Attachments {
     if (id !== UNKNOWN) return elsewhere(id);
     const named = dependencies.flatMap((urn) => this.firewalls.get(urn) ?? []);
     if (named.length === 1 && named[0]) return named[0];
+    // An id that is not known yet is of something that this update makes.
+    const [only, ...others] = this.made;
+    if (only && others.length === 0) return only;
     return this.made.length > 0 ? this.anyMade() : elsewhere(id);
   }
 

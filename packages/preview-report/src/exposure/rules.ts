@@ -86,8 +86,11 @@ export function firewallRules(rules: Value | undefined): RuleSet {
     const protocol = asText(rule.protocol) ?? "any";
     const portText = typeof rule.port === "number" ? String(rule.port) : asText(rule.port);
     let ports = PORTLESS.has(protocol) ? { from: 0, to: 0 } : parsePorts(portText ?? "any");
-    if (!ports || rule.port === UNKNOWN || rule.protocol === UNKNOWN) {
+    if (rule.port === UNKNOWN || rule.protocol === UNKNOWN) {
       doubts.push("a port of a firewall is known only after the update; shown as all ports");
+      ports = ALL_PORTS;
+    } else if (!ports) {
+      doubts.push("a port of a firewall cannot be read; shown as all ports");
       ports = ALL_PORTS;
     }
     const sources = rule.sourceIps === UNKNOWN ? [undefined] : asArray(rule.sourceIps).map(asText);

@@ -5,7 +5,7 @@ import { UNKNOWN } from "../values/value.js";
 import { type Listening, nodeName, unadopted, withoutComponent } from "./adopted.js";
 import { Attachments, familiesOf } from "./attachments.js";
 import { diffRules, type ExposureChange } from "./diff.js";
-import { openings, type PolicyOpening, policyOpenings, type RuleSet, ruleSet } from "./rules.js";
+import { notKnown, openings, type PolicyOpening, policyOpenings, type RuleSet, ruleSet } from "./rules.js";
 
 export interface ExposureRow extends ExposureChange {
   nodes: string[];
@@ -24,6 +24,7 @@ export interface ExposureTable {
 
 type Which = "before" | "after";
 const CLOSED = ruleSet([]);
+const IMPORTED = notKnown("what a server lets in before it is imported is not known here");
 const HOST_HARDENING = "hcloud-swarm:index:HostHardening";
 const LB_SERVICE = "hcloud:index/loadBalancerService:LoadBalancerService";
 
@@ -148,11 +149,20 @@ function* plainServers(model: StackModel, which: Which): Iterable<[string, RuleS
   const attachments = new Attachments(model, which);
   // Of a server with its own HostHardening that is the last filter, and the tighter one.
   const hardened = new Set<string>();
-  for (const it of model.resources.values()) if (it[which] && it.type === HOST_HARDENING) hardened.add(it.name);
+  const adopted = new Set<string>();
+  for (const it of model.resources.values()) {
+    if (it.type !== HOST_HARDENING) continue;
+    adopted.add(it.name);
+    if (it[which]) hardened.add(it.name);
+  }
   for (const server of model.resources.values()) {
     const side = server[which];
     // Members of a component answer by its policy for the same reason.
     if (server.type !== SERVER || !side || hardened.has(server.name) || inComponent(model, server)) continue;
+    if (which === "before" && server.action === "import") {
+      if (!adopted.has(server.name)) yield [server.name, IMPORTED];
+      continue;
+    }
     const families = familiesOf(side);
     if (families.length > 0) yield [server.name, attachments.rulesOf(server, side, families)];
   }

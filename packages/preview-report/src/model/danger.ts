@@ -44,8 +44,9 @@ const PRECIOUS: Record<string, string> = {
 export function dangersOf(model: StackModel, clusters: readonly Cluster[]): { dangers: Danger[]; notes: QuorumNote[] } {
   const found: Danger[] = [];
   const add = (kind: DangerKind, what: string, subject: string) => found.push({ kind, what, subjects: [subject] });
+  const successors = successorsOf(clusters);
   for (const resource of model.resources.values()) {
-    if (resource.type === SERVER) serverDangers(resource, add);
+    if (resource.type === SERVER) serverDangers(resource, successors.get(resource.urn), add);
     else if (Object.hasOwn(PRECIOUS, resource.type) && interrupts(resource.action) && !stays(resource)) {
       add("data-loss", `${PRECIOUS[resource.type]} is ${past(resource)}${reasons(resource)}`, resource.name);
     }
@@ -61,9 +62,35 @@ export function dangersOf(model: StackModel, clusters: readonly Cluster[]): { da
 
 type Add = (kind: DangerKind, what: string, subject: string) => void;
 
-function serverDangers(server: Resource, add: Add): void {
+/** The server that a node has before the update; of a node that has been replaced it is named `NODE-rNUMBER`. */
+function serverOf(servers: ReadonlyMap<string, Resource>, node: string): Resource | undefined {
+  const own = servers.get(node);
+  if (own?.before) return own;
+  const later = [...servers].find(([name, it]) => it.before && name.replace(/-r\d+$/, "") === node);
+  return later?.[1] ?? own;
+}
+
+/** A node's server that goes because another one, named `NODE-rNUMBER`, takes its place: by the URN of the one that goes. */
+function successorsOf(clusters: readonly Cluster[]): Map<string, Resource> {
+  const found = new Map<string, Resource>();
+  for (const { servers } of clusters) {
+    const nodeOf = (name: string) => name.replace(/-r\d+$/, "");
+    const made = [...servers]
+      .filter(([, it]) => it.action === "create")
+      .map(([name, it]) => [nodeOf(name), it] as const);
+    const byNode = new Map(made);
+    for (const [name, server] of servers) {
+      const next = server.action === "delete" ? byNode.get(nodeOf(name)) : undefined;
+      if (next) found.set(server.urn, next);
+    }
+  }
+  return found;
+}
+
+function serverDangers(server: Resource, successor: Resource | undefined, add: Add): void {
   if (server.action === "delete") {
-    if (stays(server))
+    if (successor) add("replace-server", `server is replaced by ${successor.name}, its disk is lost`, server.name);
+    else if (stays(server))
       add("lost-protection", "server leaves the program and stays in Hetzner Cloud, unmanaged", server.name);
     else add("delete-server", "server is deleted with everything on its disk", server.name);
     return;
@@ -140,11 +167,12 @@ function quorum(cluster: Cluster, add: Add): QuorumNote[] {
   if (cluster.doubtful) return [note("the nodes' roles cannot be told from this input: quorum is unknown")];
   if (!next) return [];
   const count = next.length;
+  let fewer = "";
   if (old && old.length > 0) {
     const staying = new Set(next);
     const kept = old.filter((name) => staying.has(name));
     const stopped = kept.filter((name) => {
-      const server = servers.get(name);
+      const server = serverOf(servers, name);
       if (!server || server.action === "same") return false;
       if (interrupts(server.action)) return true;
       return server.action === "update" && server.before && server.after
@@ -152,6 +180,8 @@ function quorum(cluster: Cluster, add: Add): QuorumNote[] {
         : false;
     });
     const away = old.length - kept.length + stopped.length;
+    if (away > 0)
+      fewer = `; ${away} of ${old.length} go${away === 1 ? "es" : ""} or stop${away === 1 ? "s" : ""} in this update`;
     if (old.length - away < majority(old.length)) {
       add(
         "quorum",
@@ -170,10 +200,10 @@ function quorum(cluster: Cluster, add: Add): QuorumNote[] {
   if (count === 0) add("quorum", "no manager is left", resource.name);
   const even = count > 0 && count % 2 === 0 ? "; an even number tolerates no more than one manager fewer" : "";
   const changed = old?.join() !== next.join();
-  return changed
+  return changed || fewer !== ""
     ? [
         note(
-          `${count} manager${count === 1 ? "" : "s"} after the update, ${majority(count)} needed, ${tolerated(count)} may fail${even}`,
+          `${count} manager${count === 1 ? "" : "s"} after the update, ${majority(count)} needed, ${tolerated(count)} may fail${even}${fewer}`,
         ),
       ]
     : [];

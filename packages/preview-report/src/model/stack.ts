@@ -10,6 +10,7 @@ import {
   decode,
   isPlainObject,
   ownOf,
+  UNKNOWN,
   type Value,
   type ValueRecord,
 } from "../values/value.js";
@@ -242,7 +243,10 @@ function sideOf(type: string, state: StepState | undefined): Side | undefined {
   } else if (COMMAND.test(type)) {
     // The command's text is only looked at for what stops a host; its host key is all that is kept of the connection.
     for (const key of ["create", "update", "delete"]) {
-      if (typeof raw[key] === "string") inputs[key] = stopsHost(raw[key]) ? "stops" : "runs";
+      const text = raw[key];
+      if (text === undefined || text === null) continue;
+      if (decode(text) === UNKNOWN) inputs[key] = UNKNOWN;
+      else inputs[key] = typeof text === "string" && stopsHost(text) ? "stops" : "runs";
     }
     inputs.hostKey = at(decode(ownOf(raw, "connection")), "hostKey") ?? null;
   }

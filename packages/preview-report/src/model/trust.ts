@@ -15,7 +15,7 @@ export interface TrustChange {
 
 export interface CommandRun {
   name: string;
-  /** `runs`, `runs again`, `runs its delete command`, `copies`. */
+  /** `runs`, `runs again`, `may run` where its text is known only after the update, `runs its delete command`, `copies`. */
   what: string;
   host: "new" | "live" | "local";
   keys: string[];
@@ -118,7 +118,8 @@ export function commandsOf(model: StackModel): CommandRun[] {
     const local = resource.type.startsWith("command:local:");
     const names = newNames.get(resource.parent);
     // Steps are named after their server: `prod-worker-1-policy` belongs to `prod-worker-1`.
-    const onNew = names !== undefined && belongsTo(resource.name, names);
+    // One for the whole component has only new hosts to run on where there are no others.
+    const onNew = names !== undefined && (belongsTo(resource.name, names) || !live.has(resource.parent));
     result.push({
       name: resource.name,
       what,
@@ -136,24 +137,20 @@ function belongsTo(name: string, servers: ReadonlySet<string>): boolean {
   return servers.has(name);
 }
 
-function runOf({ action, type, before }: Resource): string | undefined {
-  const copies = /:CopyToRemote|:CopyFile/.test(type);
-  switch (action) {
-    case "create":
-      return copies ? "copies files" : "runs";
-    case "update":
-      return copies ? "copies files again" : "runs again";
-    case "replace":
-      return copies
-        ? "copies files again"
-        : before?.inputs.delete
-          ? "runs its delete command, then runs anew"
-          : "runs anew";
-    case "delete":
-      return before?.inputs.delete ? "runs its delete command" : undefined;
-    default:
-      return undefined;
+/** `undefined` where nothing runs: a Command without a text for what happens to it only keeps its inputs. */
+function runOf({ action, type, before, after }: Resource): string | undefined {
+  if (/:CopyToRemote|:CopyFile/.test(type)) {
+    if (action === "create") return "copies files";
+    return action === "update" || action === "replace" ? "copies files again" : undefined;
   }
+  const made = after?.inputs.create;
+  const remove = action === "replace" || action === "delete" ? before?.inputs.delete : undefined;
+  const text = action === "update" ? (after?.inputs.update ?? made) : action === "delete" ? undefined : made;
+  if (!["create", "update", "replace", "delete"].includes(action)) return undefined;
+  if (text === undefined) return remove === undefined ? undefined : "runs its delete command";
+  if (remove !== undefined) return "runs its delete command, then runs anew";
+  if (text === UNKNOWN) return "may run (its text is known after the update)";
+  return action === "create" ? "runs" : action === "update" ? "runs again" : "runs anew";
 }
 
 export function userDataChanges(model: StackModel): UserDataChange[] {

@@ -22,7 +22,9 @@ export function countsText(report: Report): string {
     [other, "to import or other"],
   ] as const;
   const shown = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  return [...(shown.length > 0 ? shown : ["nothing to change"]), `${same} unchanged`].join(", ");
+  const half = report.status === "failed" || report.status === "incomplete";
+  const all = shown.length > 0 || report.status === "no-changes" ? shown : ["nothing to change"];
+  return `${half ? "Seen so far: " : ""}${[...all, `${same} unchanged`].join(", ")}`;
 }
 
 /** The one thing to read, in a few words. */

@@ -13,11 +13,18 @@ const ESCAPES =
 const INVISIBLE = /[\p{Cf}\p{Cs}\p{Co}\p{Cn}\u115F\u1160\u3164\uFFA0\u2800]|\u034F/gu;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROLS = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g;
+// Six and more characters with something invisible behind each: nobody writes so, but for hiding a text from who looks for it.
+const STREWN = /(?:[^\p{Cf}\n]\p{Cf}{1,4}){6,}[^\p{Cf}\s]?/gu;
 const COMBINING = /(\p{M}{3})\p{M}+/gu;
 
 /** Without escapes and invisible characters altogether: the form in which secrets are looked for. */
 export function strip(text: string): string {
   return text.replace(COLOUR_TAGS, "").replace(ESCAPES, "").replace(INVISIBLE, "");
+}
+
+/** With `mark` in place of every text that has invisible characters strewn in: it may be a secret that nobody knows of. */
+export function redactStrewn(text: string, mark: string): string {
+  return text.replace(STREWN, mark);
 }
 
 /** Printable text in which line feeds are the only controls. */

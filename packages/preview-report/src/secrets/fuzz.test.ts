@@ -47,6 +47,9 @@ const keys = [
   "labels",
   "connection",
   "create",
+  "stdin",
+  "environment",
+  "triggers",
   "sourceIps",
   "port",
   "protocol",
@@ -126,14 +129,27 @@ const inputsArb = (secret: string) =>
 /** An event log in which the secret is marked somewhere and repeated in plain text anywhere else. */
 const caseArb = (secret: string) => {
   const side = fc.option(
-    fc.record({ inputs: inputsArb(secret), id: fc.constantFrom("", "5"), protect: fc.boolean() }),
+    fc.record(
+      {
+        inputs: inputsArb(secret),
+        outputs: inputsArb(secret),
+        id: fc.oneof(fc.constantFrom("", "5"), hostile(secret)),
+        protect: fc.boolean(),
+      },
+      { requiredKeys: ["inputs"] },
+    ),
     { nil: undefined },
   );
   const step = fc.record(
     {
       op: fc.constantFrom(...ops),
-      type: fc.constantFrom(...types),
+      type: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...types) }, hostile(secret)),
       name: hostile(secret),
+      parent: hostile(secret),
+      detailedDiff: fc.dictionary(hostile(secret), fc.constant({ diffKind: "update", inputDiff: true }), {
+        maxKeys: 2,
+        noNullPrototype: true,
+      }),
       old: side,
       new: side,
       keys: fc.array(hostile(secret), { maxLength: 2 }),
@@ -180,6 +196,16 @@ const caseArb = (secret: string) => {
         enforcementLevel: "mandatory",
       },
     })),
+    hostile(secret).map((text) => ({ sequence: 1, timestamp: 1, preludeEvent: { config: { [text]: text } } })),
+    hostile(secret).map((text) => ({ sequence: 1, timestamp: 1, errorEvent: { error: text } })),
+    hostile(secret).map((text) => ({
+      sequence: 1,
+      timestamp: 1,
+      policyAnalyzeSummaryEvent: { policyPackName: text, policyPackVersion: text, passed: [text], failed: [text] },
+    })),
+    hostile(secret).map((text) =>
+      stepEvent({ op: "create", type: types[0] ?? "", name: text, new: { inputs: {} } }, "resOpFailedEvent"),
+    ),
     fc.constantFrom<unknown>(
       { sequence: 1, timestamp: 1, newEvent: { secret } },
       "{broken",
@@ -189,7 +215,9 @@ const caseArb = (secret: string) => {
       5,
     ),
   );
-  const events = fc.array(fc.oneof({ weight: 3, arbitrary: step.map((it) => stepEvent(it)) }, other), { maxLength: 5 });
+  const kind = fc.constantFrom("resourcePreEvent", "resourcePreEvent", "resourcePreEvent", "resOutputsEvent");
+  const made = fc.tuple(step, kind).map(([it, name]) => stepEvent(it, name));
+  const events = fc.array(fc.oneof({ weight: 6, arbitrary: made }, other), { maxLength: 5 });
   return fc.record({ marked, events, first: fc.boolean() });
 };
 

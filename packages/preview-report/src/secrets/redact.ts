@@ -1,6 +1,6 @@
 /** Replaces secrets in text. One redactor serves a whole report; what it has seen once it remembers. */
 import { SECRET_TEXT } from "../values/value.js";
-import { cleanBlock, cleanLine, REPLACEMENT, strip } from "./clean.js";
+import { cleanBlock, cleanLine, REPLACEMENT, redactStrewn, strip } from "./clean.js";
 import { redactPatterns } from "./patterns.js";
 
 /** From this length on a secret is found inside other text; shorter ones only as whole words. */
@@ -28,15 +28,16 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
     const bareRedacted = matcher.redact(redactPatterns(matcher.redact(bare), SECRET_TEXT));
     return bareRedacted === bare ? printable : bareRedacted;
   };
+  const looks = (text: string) => redactPatterns(redactStrewn(text, SECRET_TEXT), SECRET_TEXT);
   return {
     line(text) {
       const known = lines.get(text);
       if (known !== undefined) return known;
-      const result = redact(text, (dirty) => cleanLine(redactPatterns(dirty, SECRET_TEXT)));
+      const result = redact(text, (dirty) => cleanLine(looks(dirty)));
       lines.set(text, result);
       return result;
     },
-    block: (text) => redact(text, (dirty) => cleanBlock(redactPatterns(dirty, SECRET_TEXT))),
+    block: (text) => redact(text, (dirty) => cleanBlock(looks(dirty))),
   };
 }
 
