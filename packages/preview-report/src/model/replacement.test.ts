@@ -92,6 +92,8 @@ describe("commands", () => {
         command("create", "c", { create: UNKNOWN_ID }),
         command("update", "d", { update: "date" }),
         command("update", "e", { create: "date" }),
+        command("update", "k", { create: UNKNOWN_ID }),
+        command("update", "l", { create: UNKNOWN_ID }, { create: "date" }),
         command("update", "f", { delete: "date" }),
         command("delete", "g", {}, { delete: "date" }),
         command("delete", "h", {}, { create: "date" }),
@@ -100,12 +102,14 @@ describe("commands", () => {
       ),
     ).toEqual([
       "a runs on live",
-      "c may run (its text is known after the update) on live",
+      "c may run (known only during the update) on live",
       "d runs again on live",
       "e runs again on live",
       "g runs its delete command on live",
       "i runs its delete command, then runs anew on live",
       "j runs on live",
+      "k may run (known only during the update) on live",
+      "l runs again on live",
     ]);
   });
 

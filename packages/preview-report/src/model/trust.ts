@@ -15,7 +15,7 @@ export interface TrustChange {
 
 export interface CommandRun {
   name: string;
-  /** `runs`, `runs again`, `may run` where its text is known only after the update, `runs its delete command`, `copies`. */
+  /** `runs`, `runs again`, `may run` where its text is known only during the update, `runs its delete command`, `copies`. */
   what: string;
   host: "new" | "live" | "local";
   keys: string[];
@@ -149,7 +149,9 @@ function runOf({ action, type, before, after }: Resource): string | undefined {
   if (!["create", "update", "replace", "delete"].includes(action)) return undefined;
   if (text === undefined) return remove === undefined ? undefined : "runs its delete command";
   if (remove !== undefined) return "runs its delete command, then runs anew";
-  if (text === UNKNOWN) return "may run (its text is known after the update)";
+  const ran = action === "update" ? (before?.inputs.update ?? before?.inputs.create) : undefined;
+  // Its text is made while the update runs. There may turn out to be none, as there was none before.
+  if (text === UNKNOWN && ran === undefined) return "may run (known only during the update)";
   return action === "create" ? "runs" : action === "update" ? "runs again" : "runs anew";
 }
 
