@@ -2,7 +2,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
-import { evaluateGates, GATES, renderMarkdown, renderText, reportOf } from "../../../packages/preview-report/src/index.js";
+import {
+  evaluateGates,
+  GATES,
+  renderMarkdown,
+  renderText,
+  reportOf,
+} from "../../../packages/preview-report/src/index.js";
 
 const path = (name: string, ending: string) => join(import.meta.dirname, "../recorded", `${name}.${ending}`);
 

@@ -108,7 +108,12 @@ export const scenarios: readonly Scenario[] = [
     pools: { ...pools, worker: { role: "worker", count: 2, serverType: "cx33" } },
   }),
   cluster("nothing-changed", "The same program once more", usual),
-  { name: "adoption", title: "A server that is there already is imported and hardened", program: "adoption", live: true },
+  {
+    name: "adoption",
+    title: "A server that is there already is imported and hardened",
+    program: "adoption",
+    live: true,
+  },
   {
     name: "plain-creation",
     title: "A stack without our components",

@@ -1,7 +1,13 @@
 /** Recorded events of the real engine, broken and poisoned at random: no crash, and no planted secret in any form of the report. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { evaluateGates, GATES, renderMarkdown, renderText, reportOf } from "../../../packages/preview-report/src/index.js";
+import {
+  evaluateGates,
+  GATES,
+  renderMarkdown,
+  renderText,
+  reportOf,
+} from "../../../packages/preview-report/src/index.js";
 import { readLog } from "../src/recorded.js";
 
 const SOURCES = [

@@ -4,7 +4,10 @@ import { key } from "../../adoption/unit/cloud.js";
 import { goldenForms, goldenOf, hasLog, readGolden, readLog } from "../src/recorded.js";
 import { planted, scenarios } from "../src/scenarios.js";
 
-const secrets = [...Object.values(planted), ...key.privateKey.split("\n").filter((line) => /^[A-Za-z0-9+/=]{30,}$/.test(line))];
+const secrets = [
+  ...Object.values(planted),
+  ...key.privateKey.split("\n").filter((line) => /^[A-Za-z0-9+/=]{30,}$/.test(line)),
+];
 
 /** Every planted secret that can be read off a text, in whatever form. */
 function leaks(text: string): string[] {
@@ -52,6 +55,10 @@ describe.each(scenarios.map((it) => [it.name] as const))("the real preview %s", 
 it("has planted secrets where they would be found: the events themselves repeat them", () => {
   const found = new Set(["secrets", "secrets-refused"].flatMap((name) => leaks(readLog(name))));
   // Each made-up one, the private key, and other ways to write them.
-  for (const secret of secrets) expect([...found].some((form) => form === secret), secret).toBe(true);
+  for (const secret of secrets)
+    expect(
+      [...found].some((form) => form === secret),
+      secret,
+    ).toBe(true);
   expect(found.size).toBeGreaterThan(secrets.length + 3);
 });

@@ -93,7 +93,8 @@ describe("commands", () => {
         command("update", "d", { update: "date" }),
         command("update", "e", { create: "date" }),
         command("update", "k", { create: UNKNOWN_ID }),
-        command("update", "l", { create: UNKNOWN_ID }, { create: "date" }),
+        { ...command("update", "l", { create: UNKNOWN_ID }, { create: "date" }), diffs: ["create", "stdin"] },
+        { ...command("update", "m", { update: UNKNOWN_ID }, { update: "date" }), diffs: ["update"] },
         command("update", "f", { delete: "date" }),
         command("delete", "g", {}, { delete: "date" }),
         command("delete", "h", {}, { create: "date" }),
@@ -110,6 +111,7 @@ describe("commands", () => {
       "j runs on live",
       "k may run (known only during the update) on live",
       "l runs again on live",
+      "m may run (known only during the update) on live",
     ]);
   });
 

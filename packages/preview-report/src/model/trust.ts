@@ -138,7 +138,7 @@ function belongsTo(name: string, servers: ReadonlySet<string>): boolean {
 }
 
 /** `undefined` where nothing runs: a Command without a text for what happens to it only keeps its inputs. */
-function runOf({ action, type, before, after }: Resource): string | undefined {
+function runOf({ action, type, before, after, changedKeys }: Resource): string | undefined {
   if (/:CopyToRemote|:CopyFile/.test(type)) {
     if (action === "create") return "copies files";
     return action === "update" || action === "replace" ? "copies files again" : undefined;
@@ -149,9 +149,10 @@ function runOf({ action, type, before, after }: Resource): string | undefined {
   if (!["create", "update", "replace", "delete"].includes(action)) return undefined;
   if (text === undefined) return remove === undefined ? undefined : "runs its delete command";
   if (remove !== undefined) return "runs its delete command, then runs anew";
+  // Its text is made while the update runs. It may turn out to be none, or the same as before.
   const ran = action === "update" ? (before?.inputs.update ?? before?.inputs.create) : undefined;
-  // Its text is made while the update runs. There may turn out to be none, as there was none before.
-  if (text === UNKNOWN && ran === undefined) return "may run (known only during the update)";
+  const surely = changedKeys.some((key) => after?.inputs[key] !== UNKNOWN);
+  if (text === UNKNOWN && (ran === undefined || !surely)) return "may run (known only during the update)";
   return action === "create" ? "runs" : action === "update" ? "runs again" : "runs anew";
 }
 

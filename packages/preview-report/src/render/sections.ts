@@ -59,6 +59,13 @@ function head(report: Report): Section {
   };
 }
 
+const KEYS = 12;
+function keyList(keys: readonly string[]): PhrasingContent[] {
+  if (keys.length === 0) return [say("")];
+  const more = keys.length > KEYS ? [say(` and ${keys.length - KEYS} more`)] : [];
+  return [quote(keys.slice(0, KEYS).join(", ")), ...more];
+}
+
 /** A section of rows that is left out when it has none. */
 function rowed<T>(
   name: string,
@@ -302,12 +309,7 @@ function rest(report: Report): (Section | undefined)[] {
     folded("changed resources", 9, report.changes, "changed resource", "changed resources", (items) =>
       table(
         ["Change", "Type", "Name", "Properties"],
-        items.map((it) => [
-          [say(it.action)],
-          [quote(it.type)],
-          [quote(it.name)],
-          [it.keys.length > 0 ? quote(it.keys.slice(0, 12).join(", ")) : say("")],
-        ]),
+        items.map((it) => [[say(it.action)], [quote(it.type)], [quote(it.name)], keyList(it.keys)]),
       ),
     ),
     folded("unchanged exposure", 10, report.exposure.unchanged, "opening that stays", "openings that stay", (items) =>
