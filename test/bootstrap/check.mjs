@@ -32,6 +32,8 @@ const checks = [
       "packages",
       "test/harness",
       "test/demo",
+      "test/preview/src",
+      "test/preview/unit",
       "test/swarm",
     ],
     "",

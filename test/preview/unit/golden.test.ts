@@ -60,5 +60,5 @@ it("has planted secrets where they would be found: the events themselves repeat 
       [...found].some((form) => form === secret),
       secret,
     ).toBe(true);
-  expect(found.size).toBeGreaterThan(secrets.length + 3);
+  expect(found.size).toBeGreaterThanOrEqual(secrets.length + 3);
 });
