@@ -21,6 +21,8 @@ export interface SwarmClusterArgs {
   cloudFirewall?: CloudFirewallArgs;
   /** Spread placement groups. */
   placementGroups?: PlacementGroupArgs;
+  /** What holds for the swarm as a whole. */
+  swarm?: SwarmArgs;
   /** Docker on the nodes. */
   docker?: DockerArgs;
   /** When nodes are verified. Default: `onChange`. */
@@ -253,6 +255,21 @@ export interface AdoptArgs {
   mayReplace?: boolean;
   /** Leave the host agent and its rules on a server of `id` when the node goes. Default: false, they are taken away over SSH. */
   keepOnRemove?: boolean;
+}
+
+/** What holds for a swarm as a whole. */
+export interface SwarmArgs {
+  /**
+   * How often the join tokens have been rotated. Raise it to rotate both: the old ones are refused from then on, and nodes that
+   * are members stay so. The swarm remembers the number, in its label `hcloud-swarm.join-token-rotation`, and a smaller one does
+   * nothing. From 0 to 9999; default: 0.
+   */
+  joinTokenRotation?: number;
+  /**
+   * Managers keep their keys encrypted at rest. After a restart of its Docker a manager is locked, and takes part again once
+   * `docker swarm unlock` on it got the output `unlockKey`. Default: as the swarm has it; a new one does not lock.
+   */
+  autolock?: boolean;
 }
 
 /** The private network that the swarm runs on. */

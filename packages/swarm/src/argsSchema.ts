@@ -308,6 +308,10 @@ export const swarmClusterSchema = strict({
   pools,
   clusterName: plainName.optional(),
   network: network.prefault({}),
+  swarm: strict({
+    joinTokenRotation: whole(0, 9999, "a number of rotations").default(0),
+    autolock: flag.optional(),
+  }).prefault({}),
   placementGroups: placementGroups.prefault({}),
 }).superRefine(({ policy, pools: given, network: { existing: there, existingSubnet } }, context) => {
   if ((there ?? existingSubnet) === undefined)

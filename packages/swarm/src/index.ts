@@ -16,6 +16,7 @@ export {
   type PlacementGroupArgs,
   type PoolArgs,
   type SshArgs,
+  type SwarmArgs,
   type SwarmClusterArgs,
   type TimeoutArgs,
   VerifyMode,

@@ -41,6 +41,11 @@ export class SwarmCluster extends pulumi.ComponentResource {
   public readonly workerJoinToken: pulumi.Output<string>;
   /** What a manager joins with. A secret. */
   public readonly managerJoinToken: pulumi.Output<string>;
+  /**
+   * What `docker swarm unlock` wants on a manager whose Docker was started again, where the swarm locks itself; empty where it
+   * does not. A secret.
+   */
+  public readonly unlockKey: pulumi.Output<string>;
   /** The last verification of each node, by the node's name in the program. */
   public readonly reports: pulumi.Output<Record<string, VerificationReport>>;
   /** Everything that the outside can reach: the networks that may dial, by what they may dial, as in `manager-1 tcp/443`. */
@@ -104,6 +109,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       component: plan.component,
       owner,
       overlayRange: networkPlan.overlayRange,
+      swarm: plan.swarm,
       timeouts,
       ...nonceOf(plan.verify),
     });
@@ -112,6 +118,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
     this.swarmId = swarm.id;
     this.workerJoinToken = swarm.workerToken;
     this.managerJoinToken = swarm.managerToken;
+    this.unlockKey = swarm.unlockKey;
     this.reports = pulumi.output(swarm.reports);
     this.exposure = policy.apply((complete) => exposureTable(complete, plan.nodes));
     this.sshConfig = pulumi
@@ -131,6 +138,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       swarmId: this.swarmId,
       workerJoinToken: this.workerJoinToken,
       managerJoinToken: this.managerJoinToken,
+      unlockKey: this.unlockKey,
       reports: this.reports,
       exposure: this.exposure,
       sshConfig: this.sshConfig,

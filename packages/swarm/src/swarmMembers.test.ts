@@ -1,4 +1,5 @@
 /** The swarm's life, as the program asks for it: which steps there are, in what order, and which of them have nothing to do. */
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import type { PoolArgs, SwarmClusterArgs } from "./args";
 import { bootstrapHostKey } from "./remote/sshKey";
@@ -8,6 +9,7 @@ import {
   type FakeMember,
   type FakeOptions,
   fakeCloud,
+  isSecret,
   known,
   plain,
   tokens,
@@ -185,6 +187,39 @@ describe("workers come and go", () => {
     );
     expect(fresh.asked.map((one) => one.name)).not.toContain("prod-w1");
     expect(stepsOf(fresh, "roster")).toEqual(["quiesce prod-w1", "drain prod-w1", "remove prod-w1"]);
+  });
+});
+
+describe("what holds for the whole swarm", () => {
+  const swarm = members(["m1", "m2"], ["w1"]);
+  const nodes = { pools: pools(["m1"], ["w1"]) };
+  const told = { joinTokenRotation: 2, autolock: true };
+
+  it("is brought about before new nodes are told what to join with, and once more where the swarm begins", async () => {
+    const { cloud } = await up({ ...nodes, swarm: told }, { swarm });
+    for (const text of [cloud.inputsOf("prod-m1-policy").create, membership(cloud, "m1")]) {
+      expect(text).toContain("token_rotation='2'\nautolock='true'\n");
+      expect(text).toMatch(/^\s*settle_swarm/m);
+    }
+    expect(cloud.isDoneBefore("prod-m1-policy", "prod-w1-membership")).toBe(true);
+    expect(membership(cloud, "w1")).not.toContain("settle_swarm");
+    expect(cloud.inputsOf("prod-w1-policy").create).not.toContain("settle_swarm");
+  });
+
+  it("is left as it is where nothing is said", async () => {
+    const { cloud } = await up(nodes, { swarm });
+    expect(membership(cloud, "m1")).toContain("token_rotation='0'\nautolock=''\n");
+  });
+
+  it("has tokens and a key that are secrets, in no command's text and no plain input", async () => {
+    const { cloud, cluster } = await up({ ...nodes, swarm: told }, { swarm });
+    expect(await known(cluster.unlockKey)).toBe(tokens.unlock);
+    for (const output of [cluster.unlockKey, cluster.workerJoinToken, cluster.managerJoinToken])
+      expect(await pulumi.isSecret(output)).toBe(true);
+    for (const { name, inputs } of cloud.asked) {
+      const open = JSON.stringify(inputs, (_, value) => (isSecret(value) ? "secret" : value));
+      for (const secret of Object.values(tokens)) expect(open.includes(secret), name).toBe(false);
+    }
   });
 });
 

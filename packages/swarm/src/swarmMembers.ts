@@ -12,6 +12,7 @@ import { planMembership, type SwarmNode } from "./membership/plan";
 import { memberResult } from "./membership/result";
 import { membershipProgram } from "./membership/script";
 import { parseSurvey, type SwarmAccess, surveyProgram } from "./membership/survey";
+import { type SwarmWideSettings, swarmSettingsProgram } from "./membership/swarmSettings";
 import { planHandover, planTransition, QuorumError } from "./membership/transition";
 import { transitionProgram } from "./membership/transitionScript";
 import type { VerificationReport } from "./outputs";
@@ -31,6 +32,7 @@ export interface SwarmSettings {
   readonly owner: { readonly component: pulumi.Resource; readonly name: string; readonly prefix: string };
   /** IPv4 range that overlay networks are cut from. */
   readonly overlayRange: string;
+  readonly swarm: SwarmWideSettings;
   readonly timeouts: { readonly swarm: number; readonly drain: number; readonly probation: number };
   /** Changes on every run where every `up` is to verify. */
   readonly nonce?: string | undefined;
@@ -40,6 +42,8 @@ export interface Swarm {
   readonly id: pulumi.Output<string>;
   readonly workerToken: pulumi.Output<string>;
   readonly managerToken: pulumi.Output<string>;
+  /** Empty where managers do not lock themselves. */
+  readonly unlockKey: pulumi.Output<string>;
   /** By the nodes' names. */
   readonly reports: Readonly<Record<string, pulumi.Output<VerificationReport>>>;
 }
@@ -62,7 +66,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     return { ...node, ...applied };
   };
 
-  const managing = managers.map((node) => policy(node, { afterwards: surveyText(nodes) }));
+  const managing = managers.map((node) => policy(node, { afterwards: surveyText(nodes, settings.swarm) }));
   const founder = firstValue(
     `${owner.name}-founder`,
     owner.component,
@@ -111,13 +115,17 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   const working = workers.map((node) => policy(node, { dependsOn: [handover] }));
   const placed = [...managing, ...working];
   const access = pulumi.secret(accounts).apply(accessOf);
-  const start = pulumi
-    .all([first.privateIp, founderIsHere, access])
-    .apply(([privateIp, here, known]) =>
-      here || known === undefined
-        ? membershipProgram({ action: "init", privateIp, tells: true, overlay: overlayOf(settings), ...bounds })
-        : join(first.role, privateIp, known, true, timeouts.swarm),
-    );
+  const start = pulumi.all([first.privateIp, founderIsHere, access]).apply(([privateIp, here, known]) =>
+    here || known === undefined
+      ? membershipProgram({
+          action: "init",
+          privateIp,
+          tells: settings.swarm,
+          overlay: overlayOf(settings),
+          ...bounds,
+        })
+      : join(first.role, privateIp, known, timeouts.swarm, settings.swarm),
+  );
   const started = last(must(placed, first.name), start, settings, [handover]);
   const startedResult = pulumi.secret(started.stdout).apply(memberResult);
 
@@ -133,7 +141,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   for (const node of others) {
     const program = pulumi.all([node.privateIp, newest]).apply(([privateIp, known]) => {
       if (known === undefined) throw new Error("no manager told how to join the swarm");
-      return join(node.role, privateIp, known, false, timeouts.swarm);
+      return join(node.role, privateIp, known, timeouts.swarm);
     });
     const after = node.after === undefined ? [] : [done.get(node.after)?.step ?? started];
     const joined = last(must(placed, node.name), program, settings, [handover, ...after]);
@@ -173,15 +181,16 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     id: openResult(started.stdout).apply((result) => result.swarmId),
     workerToken: pulumi.secret(newest).apply((known) => known?.workerToken ?? ""),
     managerToken: pulumi.secret(newest).apply((known) => known?.managerToken ?? ""),
+    unlockKey: pulumi.secret(newest).apply((known) => known?.unlockKey ?? ""),
     reports: Object.fromEntries([...done].map(([name, { result }]) => [name, result.apply(({ report }) => report)])),
   };
 }
 
 /** Another text whenever a server comes or goes: the managers tell anew how the swarm stands. */
-function surveyText(nodes: readonly SwarmServer[]): pulumi.Output<string> {
+function surveyText(nodes: readonly SwarmServer[], swarm: SwarmWideSettings): pulumi.Output<string> {
   return pulumi
     .all(nodes.map((node) => node.server.id))
-    .apply((ids) => `${surveyProgram}survey # servers ${[...ids].sort().join(" ")}`);
+    .apply((ids) => `${swarmSettingsProgram(swarm)}${surveyProgram}survey # servers ${[...ids].sort().join(" ")}`);
 }
 
 /** A step's membership and report, without the tokens. */
@@ -192,9 +201,16 @@ function openResult(stdout: pulumi.Output<string>) {
   });
 }
 
-function join(role: SwarmNode["role"], privateIp: string, access: SwarmAccess, tells: boolean, waitSeconds: number) {
-  const joinToken = role === "manager" ? access.managerToken : access.workerToken;
-  return membershipProgram({ action: "join", privateIp, swarmId: access.swarmId, joinToken, tells, waitSeconds });
+function join(
+  role: SwarmNode["role"],
+  privateIp: string,
+  { swarmId, workerToken, managerToken }: SwarmAccess,
+  waitSeconds: number,
+  tells?: SwarmWideSettings,
+): string {
+  const joinToken = role === "manager" ? managerToken : workerToken;
+  const step = { action: "join" as const, privateIp, swarmId, joinToken, waitSeconds };
+  return membershipProgram(tells === undefined ? step : { ...step, tells });
 }
 
 function overlayOf({ overlayRange }: SwarmSettings) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { accessOf, type ManagerAccount, spokesman } from "./locate";
 import type { Survey } from "./survey";
 
-const access = { swarmId: "s1", workerToken: "SWMTKN-1-w", managerToken: "SWMTKN-1-m" };
+const access = { swarmId: "s1", workerToken: "SWMTKN-1-w", managerToken: "SWMTKN-1-m", unlockKey: "" };
 const account = (name: string, state: string, more: Partial<Survey> = {}): ManagerAccount => ({
   name,
   survey: { state, nodeId: "", error: "", ...more },

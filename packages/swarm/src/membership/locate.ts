@@ -20,7 +20,7 @@ export function spokesman(accounts: readonly ManagerAccount[], founderIsHere: bo
   const locked = of("locked");
   if (locked.length > 0)
     throw new QuorumError(
-      `the swarm is locked on ${names(locked)}: run 'docker swarm unlock' there, then deploy again`,
+      `the swarm is locked on ${names(locked)}: run 'docker swarm unlock' there, with the output unlockKey, then deploy again`,
     );
   const members = of("active", "pending", "error");
   if (members.length > 0)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { memberResult } from "./result";
 
-const access = { swarmId: "s1", workerToken: "SWMTKN-1-w", managerToken: "SWMTKN-1-m" };
+const access = { swarmId: "s1", workerToken: "SWMTKN-1-w", managerToken: "SWMTKN-1-m", unlockKey: "" };
 const swarm = { ...access, nodeId: "n1" };
 const report = {
   version: 1,

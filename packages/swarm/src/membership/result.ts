@@ -9,6 +9,7 @@ const membershipSchema = z.object({
   nodeId: z.string().min(1),
   workerToken: token.optional(),
   managerToken: token.optional(),
+  unlockKey: z.string().default(""),
 });
 
 export interface MemberResult {
@@ -26,8 +27,9 @@ export function memberResult(stdout: string): MemberResult {
   const parsed = membershipSchema.safeParse(jsonOf(first));
   if (!parsed.success || report === undefined || rest.length > 0)
     throw new Error("a node's last step printed something else than its membership and a report");
-  const { swarmId, nodeId, workerToken, managerToken } = parsed.data;
-  const access = workerToken !== undefined && managerToken !== undefined && { swarmId, workerToken, managerToken };
+  const { swarmId, nodeId, workerToken, managerToken, unlockKey } = parsed.data;
+  const told = workerToken !== undefined && managerToken !== undefined;
+  const access = told && { swarmId, workerToken, managerToken, unlockKey };
   return { swarmId, nodeId, report: parseReport(report), ...(access ? { access } : {}) };
 }
 

@@ -15,6 +15,8 @@ case "$*" in
 *ControlAvailable*) read_ control ;;
 *NodeAddr*) read_ addr ;;
 *NodeID*) echo node-1 ;;
+*AutoLock*) echo false ;;
+*'with .Labels'*) ;;
 *Swarm.Error*) read_ error ;;
 *DockerRootDir*) echo "$FAKE" ;;
 'network inspect'*) [ -e "$FAKE/ingress" ] || exit 1; read_ ingress ;;
@@ -82,7 +84,7 @@ printf '%s %s %s %s\\n' "$members_swarm_id" "$members_node_id" "\${members_worke
 const init: InitStep = {
   action: "init",
   privateIp: "10.0.0.2",
-  tells: true,
+  tells: { joinTokenRotation: 0, autolock: false },
   overlay: { addressPool: "10.128.0.0/9", underlayMtu: 1450 },
   waitSeconds: 3,
 };
@@ -90,7 +92,6 @@ const token = "SWMTKN-1-ca-secret";
 const join_: JoinStep = {
   action: "join",
   privateIp: "10.0.0.3",
-  tells: false,
   swarmId: "swarm-1",
   joinToken: token,
   waitSeconds: 3,
@@ -157,10 +158,13 @@ describe("init", () => {
     expect(read("requests")).toBe("");
   });
 
-  it.each(["locked", "error"])("does not touch a swarm whose state is %s", (state) => {
+  it.each([
+    ["error", "'error' (why)"],
+    ["locked", "run 'docker swarm unlock' on it"],
+  ])("does not touch a swarm whose state is %s", (state, message) => {
     set({ state, error: "why" });
     const done = run(init);
-    expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(`'${state}' (why)`) });
+    expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(message) });
     expect(read("requests")).toBe("");
   });
 });
@@ -215,7 +219,9 @@ describe("join", () => {
       set({ state: "active", control, addr: "10.0.0.3", cluster: "swarm-1" });
       expect(run(join_)).toMatchObject({ status: 0, stdout: "swarm-1 node-1 none none\n" });
     }
-    expect(run({ ...join_, tells: true }).stdout).toMatch(/ SWMTKN-1-ca-worker SWMTKN-1-ca-manager$/m);
+    expect(run({ ...join_, tells: { joinTokenRotation: 0, autolock: false } }).stdout).toMatch(
+      / SWMTKN-1-ca-worker SWMTKN-1-ca-manager$/m,
+    );
     expect(read("requests")).toBe("");
   });
 

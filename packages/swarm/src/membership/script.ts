@@ -6,15 +6,17 @@
  * It is idempotent: a node that is in the right swarm stays as it is, whatever its role (managers change roles, see
  * `transition.ts`); one that is in another swarm is an error. A node that joins finds a manager among its peers by itself, so
  * that none of them is special, and first waits until the peers let it in.
- * When it is done, `members_swarm_id` and `members_node_id`, and with `tells` on a manager both join tokens, are in variables.
+ * When it is done, `members_swarm_id` and `members_node_id`, and with `tells` on a manager both join tokens and the unlock key,
+ * are in variables.
  */
 import { quote } from "../shell";
 import { anyManager, ingressRequest, initRequest, joinRequest, type OverlaySettings, swarmPort } from "./engineApi";
+import { type SwarmWideSettings, swarmSettingsProgram } from "./swarmSettings";
 
 interface EveryStep {
   readonly privateIp: string;
-  /** Whether it is to tell the join tokens, where it is a manager. */
-  readonly tells: boolean;
+  /** Whether it is to bring about what holds for the whole swarm and to tell the join tokens, where it is a manager. */
+  readonly tells?: SwarmWideSettings;
   /** Bound of every single wait, in seconds. */
   readonly waitSeconds: number;
 }
@@ -45,11 +47,10 @@ export function membershipProgram(step: InitStep | JoinStep): string {
     body: join ? joinRequest(step.privateIp, step.joinToken) : initRequest(step.privateIp, step.overlay),
     ingress: join ? "" : ingressRequest(step.overlay),
     mtu: join ? "" : String(step.overlay.underlayMtu),
-    tells: step.tells ? "yes" : "",
     seconds: String(step.waitSeconds),
   };
   const assignments = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}\n`);
-  return `${assignments.join("")}${script}`;
+  return `${assignments.join("")}${script}${step.tells === undefined ? "" : tell(step.tells)}`;
 }
 
 const script = `set -eu
@@ -131,7 +132,7 @@ join_swarm() {
     printf 'swarm: %s did not take this node in (%s): %s\\n' "$manager" "$status" "$(cat "$answer")" >&2
     [ "$(info LocalNodeState)" = inactive ] || engine POST '/swarm/leave?force=1' '' >/dev/null
   done
-  fail 'no manager took this node in; when the join token was rotated by other means, raise rotateJoinTokens and deploy again'
+  fail 'no manager took this node in; when the join token was rotated by other means, raise swarm.joinTokenRotation and deploy again'
 }
 init_swarm() {
   # This is the one node that may start the swarm; where its peers are in one, they are, and it has been taken out.
@@ -146,6 +147,10 @@ until_true 'waiting for Docker to answer' engine_answers
 case $(info LocalNodeState) in
 inactive) "\${action}_swarm" ;;
 active | pending) ;;
+locked)
+  fail "this manager is locked since its Docker was started again: run 'docker swarm unlock' on it, with the output unlockKey, and" \\
+    'deploy again'
+  ;;
 *) fail "the node's swarm state is '$(info LocalNodeState)' ($(info Error))" ;;
 esac
 until_true 'waiting to become a member of the swarm' is_active
@@ -170,8 +175,15 @@ if [ "$action" = init ]; then
     until_true 'waiting for an ingress network with the right MTU' create_ingress
   fi
 fi
-if [ -n "$tells" ] && [ "$(info ControlAvailable)" = true ]; then
+`;
+
+function tell(settings: SwarmWideSettings): string {
+  return `${swarmSettingsProgram(settings)}
+if [ "$(info ControlAvailable)" = true ]; then
+  settle_swarm
+  members_unlock_key=$(unlock_key)
   members_worker_token=$(docker swarm join-token --quiet worker)
   members_manager_token=$(docker swarm join-token --quiet manager)
 fi
 `;
+}

@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseSurvey, surveyProgram } from "./survey";
+import { swarmSettingsProgram } from "./swarmSettings";
+
+const settings = swarmSettingsProgram({ joinTokenRotation: 0, autolock: true });
 
 let dir: string;
 beforeEach(() => {
@@ -16,7 +19,7 @@ function survey(docker: string) {
   writeFileSync(join(dir, "sleep"), "#!/bin/sh\n");
   for (const name of ["docker", "sleep"]) chmodSync(join(dir, name), 0o755);
   const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
-  return spawnSync("sh", ["-c", `set -eu\n${surveyProgram}survey # servers 1 2`], { encoding: "utf8", env });
+  return spawnSync("sh", ["-c", `set -eu\n${settings}${surveyProgram}survey # servers 1 2`], { encoding: "utf8", env });
 }
 
 const own = (state: string) => `{"state":"${state}","nodeId":"n1","error":""}`;
@@ -28,6 +31,8 @@ const manager = (list: string) => `case "$*" in
   *LocalNodeState*) echo '${own("active")}' ;;
   *ControlAvailable*) echo true ;;
   *Cluster.ID*) echo s1 ;;
+  *AutoLock*) echo true ;;
+  *unlock-key*) echo SWMKEY-1 ;;
   'node ls'*) ${list} ;;
   *join-token*) echo "SWMTKN-1-$4" ;;
   'node inspect m1'*) echo '${node("m1", ',"leader":true,"reachability":"reachable"')}' ;;
@@ -44,7 +49,12 @@ describe("survey", () => {
       nodeId: "n1",
       error: "",
       swarm: {
-        access: { swarmId: "s1", workerToken: "SWMTKN-1-worker", managerToken: "SWMTKN-1-manager" },
+        access: {
+          swarmId: "s1",
+          workerToken: "SWMTKN-1-worker",
+          managerToken: "SWMTKN-1-manager",
+          unlockKey: "SWMKEY-1",
+        },
         members: [expect.objectContaining({ id: "m1", name: "prod-m1", leader: true, reachability: "reachable" })],
       },
     });
@@ -55,6 +65,15 @@ describe("survey", () => {
     expect([lost.status, parseSurvey(lost.stdout)]).toEqual([0, { state: "active", nodeId: "n1", error: "" }]);
     const fresh = survey(`case "$*" in info) ;; *LocalNodeState*) echo '${own("inactive")}' ;; *) echo false ;; esac`);
     expect([fresh.status, parseSurvey(fresh.stdout).state]).toEqual([0, "inactive"]);
+  });
+
+  it("tells of the swarm, too, where its settings could not be changed", () => {
+    const stubborn = survey(
+      `case "$*" in *Version.Index*) exit 1 ;; *AutoLock*) echo false ;; esac\n${manager("echo m1")}`,
+    );
+    expect(stubborn.status).toBe(0);
+    expect(stubborn.stderr).toMatch(/its settings could not be changed/);
+    expect(parseSurvey(stubborn.stdout).swarm?.access.managerToken).toBe("SWMTKN-1-manager");
   });
 
   it("ends, when Docker is silent", () => {
@@ -78,7 +97,10 @@ describe("survey", () => {
 
   const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
   it.skipIf(!shellcheck)("leaves shellcheck nothing to say", () => {
-    const done = spawnSync("shellcheck", ["-s", "sh", "-"], { input: `${surveyProgram}survey\n`, encoding: "utf8" });
+    const done = spawnSync("shellcheck", ["-s", "sh", "-"], {
+      input: `${settings}${surveyProgram}survey\n`,
+      encoding: "utf8",
+    });
     expect(done.stdout).toBe("");
   });
 });

@@ -33,9 +33,11 @@ const accessSchema = z.object({
   swarmId: z.string().min(1),
   workerToken: z.string().startsWith("SWMTKN-"),
   managerToken: z.string().startsWith("SWMTKN-"),
+  /** Unlocks a manager of a swarm that locks itself; empty for another one. */
+  unlockKey: z.string().default(""),
 });
 
-/** What a node needs to become a member. The tokens are secrets. */
+/** What a node needs to become a member, and to be one again. The tokens and the key are secrets. */
 export type SwarmAccess = z.output<typeof accessSchema>;
 
 export interface Survey extends z.output<typeof surveySchema> {
@@ -45,7 +47,9 @@ export interface Survey extends z.output<typeof surveySchema> {
 
 /**
  * A function `survey` for a manager, that prints one line of JSON on how it stands with its swarm and, where it manages one that
- * has a leader, one with the join tokens and one for every member. It never fails: a node in no swarm has an answer, too.
+ * has a leader, one with the join tokens and the unlock key and one for every member. Before it tells the tokens it settles the
+ * swarm's own settings, for new nodes join with what it tells: `swarmSettings.ts` stands in front of it. It never fails: a node
+ * in no swarm has an answer, too, and settings that cannot be changed fail the first manager's last step, which tries again.
  * The output holds the join tokens, so it is a secret; they are in no process's arguments.
  */
 export const surveyProgram = `survey() {
@@ -57,9 +61,11 @@ export const surveyProgram = `survey() {
   done
   docker info --format '{"state":{{json .Swarm.LocalNodeState}},"nodeId":{{json .Swarm.NodeID}},"error":{{json .Swarm.Error}}}'
   [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || return 0
-  members=$(docker node ls --quiet) && swarm=$(docker info --format '{{.Swarm.Cluster.ID}}') &&
+  members=$(docker node ls --quiet) || return 0
+  settle_swarm || :
+  swarm=$(docker info --format '{{.Swarm.Cluster.ID}}') && unlock=$(unlock_key) &&
     worker=$(docker swarm join-token --quiet worker) && manager=$(docker swarm join-token --quiet manager) || return 0
-  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s"}\\n' "$swarm" "$worker" "$manager"
+  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s","unlockKey":"%s"}\\n' "$swarm" "$worker" "$manager" "$unlock"
   for member in $members; do
     docker node inspect "$member" --format '{"id":{{json .ID}},"name":{{json .Description.Hostname}},"role":{{json .Spec.Role}},"availability":{{json .Spec.Availability}},"state":{{json .Status.State}},"leaving":{{if index .Spec.Labels "${leavingLabel}"}}true{{else}}false{{end}}{{with .ManagerStatus}},"leader":{{.Leader}},"reachability":{{json .Reachability}}{{end}}}' || :
   done

@@ -36,7 +36,13 @@ function run(program: string) {
 
 const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 it.skipIf(!shellcheck)("shellcheck has nothing to say to a whole last step", () => {
-  const join_ = { privateIp: "10.0.0.3", swarmId: "s", joinToken: "t", tells: true, waitSeconds: 10 };
+  const join_ = {
+    privateIp: "10.0.0.3",
+    swarmId: "s",
+    joinToken: "t",
+    tells: { joinTokenRotation: 1, autolock: true },
+    waitSeconds: 10,
+  };
   const program = membershipProgram({ action: "join", ...join_ }) + confirmationProgram + printResult;
   const done = spawnSync("shellcheck", ["-s", "sh", "-"], { input: program, encoding: "utf8" });
   expect(done.stdout).toBe("");
@@ -132,7 +138,7 @@ describe("printResult", () => {
     const variables = "members_swarm_id=s1\nmembers_node_id=n1\n";
     const told = "members_worker_token=SWMTKN-w\nmembers_manager_token=SWMTKN-m\n";
     const [swarm = "", report] = run(before + variables + told + printResult).stdout.split("\n");
-    const access = { workerToken: "SWMTKN-w", managerToken: "SWMTKN-m" };
+    const access = { workerToken: "SWMTKN-w", managerToken: "SWMTKN-m", unlockKey: "" };
     expect(JSON.parse(swarm)).toEqual({ swarmId: "s1", nodeId: "n1", ...access });
     expect(report).toBe('{"passed":true}');
     const [worker = ""] = run(before + variables + printResult).stdout.split("\n");

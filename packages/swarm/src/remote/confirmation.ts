@@ -74,7 +74,8 @@ export const printResult = `
 if [ -n "\${members_swarm_id-}" ]; then
   printf '{"swarmId":"%s","nodeId":"%s"' "$members_swarm_id" "$members_node_id"
   if [ -n "\${members_worker_token-}" ]; then
-    printf ',"workerToken":"%s","managerToken":"%s"' "$members_worker_token" "$members_manager_token"
+    printf ',"workerToken":"%s","managerToken":"%s","unlockKey":"%s"' \\
+      "$members_worker_token" "$members_manager_token" "\${members_unlock_key-}"
   fi
   printf '}\\n'
 fi

@@ -20,7 +20,9 @@ export interface FakeCloud {
 }
 
 export const hostKey = `ssh-ed25519 ${Buffer.concat([Buffer.from("0000000b7373682d6564323535313900000020", "hex"), Buffer.alloc(32, 7)]).toString("base64")}`;
-export const tokens = { worker: "SWMTKN-1-ca-worker", manager: "SWMTKN-1-ca-manager" };
+export const tokens = { worker: "SWMTKN-1-ca-worker", manager: "SWMTKN-1-ca-manager", unlock: "SWMKEY-1-key" };
+
+const secrets = { workerToken: tokens.worker, managerToken: tokens.manager, unlockKey: tokens.unlock };
 
 /** A node of a swarm that is there, as its managers list it. */
 export interface FakeMember {
@@ -71,7 +73,7 @@ export async function fakeCloud({
         ? { leader: name === leader?.name, reachability: dead ? "unreachable" : "reachable" }
         : {}),
     }));
-    const access = { swarmId: "swarm1", workerToken: tokens.worker, managerToken: tokens.manager };
+    const access = { swarmId: "swarm1", ...secrets };
     return [account, access, ...members].map((line) => JSON.stringify(line)).join("\n");
   };
   const begunAt = new Map<string, number>();
@@ -93,12 +95,12 @@ export async function fakeCloud({
       checks: [{ name: "peers", passed: true, expected: "", found: "" }],
     };
     if (name.endsWith("-verification")) return JSON.stringify(report);
-    const told = plain(inputs.stdin).includes("tells='yes'");
+    const told = plain(inputs.stdin).includes("settle_swarm");
     const id = `id-${name.replace(/^prod-|-membership$/g, "")}`;
     const member = {
       swarmId: "swarm1",
       nodeId: id,
-      ...(told ? { workerToken: tokens.worker, managerToken: tokens.manager } : {}),
+      ...(told ? secrets : {}),
     };
     return [member, report].map((line) => `${JSON.stringify(line)}\n`).join("");
   };

@@ -13,4 +13,4 @@ const cluster = new SwarmCluster("life", {
   pools: config.requireObject<SwarmClusterArgs["pools"]>("pools"),
 });
 
-export const { nodes, swarmId, reports, sshConfig, workerJoinToken, managerJoinToken } = cluster;
+export const { nodes, swarmId, reports, sshConfig, workerJoinToken, managerJoinToken, unlockKey } = cluster;
