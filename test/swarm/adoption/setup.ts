@@ -11,6 +11,7 @@ import { z } from "zod";
 import {
   api,
   cacheDir,
+  consoleTails,
   hostAt,
   phase,
   phases,
@@ -68,6 +69,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide("byHand", shared);
     return tearDown;
   } catch (error) {
+    say(await consoleTails(region));
     await tearDown();
     throw error;
   }
