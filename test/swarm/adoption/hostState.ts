@@ -29,7 +29,9 @@ const survey = `
     echo "active $unit $(systemctl is-active "$unit")"
   done
   systemctl show docker.service --property=Requires,Wants,After,BindsTo,PartOf,DropInPaths,ExecStart |
-    sed -E 's/(start_time|stop_time|pid|code|status)=[^;]*;?//g' | tr ' ' '\\n' | sort -u | sed 's/^/docker /'
+    sed -E 's/(start_time|stop_time|pid|code|status)=[^;]*;?//g' |
+    awk '{ at = index($0, "="); n = split(substr($0, at + 1), words, " "); for (i = 1; i <= n; i++) print "docker", substr($0, 1, at) words[i] }' |
+    sort -u
   systemctl list-units --failed --no-legend --plain --no-pager | sed 's/^/failed /'
   find /etc /opt /var/lib/hcloud-iptables /root/.docker -xdev -not -type f -printf 'entry %y %m %u:%g %l %p\\n' 2>/dev/null
   find /etc /opt /var/lib/hcloud-iptables -xdev -type f -printf 'file %m %u:%g %p\\n' 2>/dev/null

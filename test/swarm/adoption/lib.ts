@@ -75,7 +75,7 @@ export async function newStack(name: string, program: string): Promise<Stack> {
 /** `pulumi up` with what it did to each resource said aloud. */
 export async function up(stack: Stack): Promise<StackRun> {
   return await stack.up((line) => {
-    if (/ (created|updated|deleted|replaced|imported) |failed|error|warning/.test(line))
+    if (/ (created|updated|deleted|replaced|imported) |failed|error|warning: [^u]/.test(line))
       say(`    ${line.trim().slice(0, 240)}`);
   });
 }

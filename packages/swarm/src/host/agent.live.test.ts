@@ -89,6 +89,21 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
     expect(checks()).toMatchObject({ passed: true, failed: [], digest: digestOf(payload) });
   });
 
+  it("knows the peers before the first rule: a swarm that runs already loses nothing", () => {
+    // What the set has when rules are committed.
+    standIn(
+      "iptables-nft-restore",
+      `case "$*" in *--test*) ;; *) ipset save hc-peers4 >>'${join(home, "bin", "peers")}' ;; esac
+exec /usr/sbin/iptables-nft-restore "$@"`,
+    );
+    writeFileSync(join(home, "bin", "iptables-restore"), readFileSync(join(home, "bin", "iptables-nft-restore")), {
+      mode: 0o755,
+    });
+    const run = agent(["apply", "--probation", "60"], renderBundle({ payload: payloadOf([80]), peers: ["10.0.0.3"] }));
+    expect([run.status, run.stderr]).toEqual([0, expect.any(String)]);
+    expect(readFileSync(join(home, "bin", "peers"), "utf8")).toContain("add hc-peers4 10.0.0.3");
+  });
+
   it("goes from one policy to another, back by itself unless confirmed, and confirms only what is in force", () => {
     const old = payloadOf([80]);
     const next = payloadOf([80, 8443]);

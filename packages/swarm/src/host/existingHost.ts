@@ -116,6 +116,7 @@ main() {
   [ "$unmask" = no ] || systemctl unmask nftables.service >&2
   rm -f ${paths.join(" ")}
   rmdir ${dropInFolder} 2>/dev/null || :
+  rm -rf /run/hcloud-iptables
   systemctl daemon-reload
 }
 main </dev/null

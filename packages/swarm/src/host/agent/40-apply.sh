@@ -126,8 +126,14 @@ apply() {
   [ -z "$keep" ] || keep_swarm "$WORK/new"
   # A lost connection must not leave half of it.
   trap '' HUP INT TERM PIPE
+  # A swarm that runs already would lose what its nodes send each other between the first rules and their peers.
+  early=
+  if [ -e "$WORK/new/peers" ] && [ ! -e "$ETC/payload" ]; then
+    apply_peers
+    early=yes
+  fi
   if [ -e "$WORK/new/payload" ]; then apply_payload "$probation"; fi
-  if [ -e "$WORK/new/peers" ]; then apply_peers; fi
+  if [ -e "$WORK/new/peers" ] && [ -z "$early" ]; then apply_peers; fi
 }
 
 apply_peers() {
