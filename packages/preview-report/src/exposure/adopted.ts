@@ -13,21 +13,25 @@ export function nodeName({ resource }: Cluster, { name }: Member): string {
   return name === resource.name ? name : `${resource.name}-${name}`;
 }
 
-/** What each adopted host lets in on the side where the component does not have it. */
+/** Adopted hosts on the side where the component does not have them, and what listens there as far as somebody told. */
 export function* withoutComponent(
   clusters: readonly Cluster[],
   which: Which,
   listening: Listening,
-): Iterable<[string, RuleSet]> {
+): Iterable<[string, readonly Rule[] | undefined]> {
   for (const cluster of clusters) {
     const other = (which === "before" ? cluster.after : cluster.before) ?? new Map<string, Member>();
     for (const member of other.values()) {
       if (!member.adopted || cluster[which]?.has(member.name)) continue;
       const name = nodeName(cluster, member);
-      const rules = listening.get(name);
-      yield [name, rules === undefined ? ALONE : ruleSet(rules)];
+      yield [name, listening.get(name)];
     }
   }
+}
+
+/** A host without its component lets in everything: what listens there, and what the component lets in as well. */
+export function unhardened(listens: readonly Rule[] | undefined, hardened: RuleSet): RuleSet {
+  return listens === undefined ? ALONE : ruleSet([...listens, ...hardened.rules]);
 }
 
 /** Hosts that the caller told about in vain. */

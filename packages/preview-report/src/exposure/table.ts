@@ -2,7 +2,7 @@
 import { type Cluster, isComponent, type Member, SERVER } from "../model/cluster.js";
 import type { Resource, StackModel } from "../model/stack.js";
 import { UNKNOWN } from "../values/value.js";
-import { type Listening, nodeName, unadopted, withoutComponent } from "./adopted.js";
+import { type Listening, nodeName, unadopted, unhardened, withoutComponent } from "./adopted.js";
 import { Attachments, familiesOf } from "./attachments.js";
 import { diffRules, type ExposureChange } from "./diff.js";
 import { notKnown, openings, type PolicyOpening, policyOpenings, type RuleSet, ruleSet } from "./rules.js";
@@ -40,9 +40,10 @@ export function exposureTable(
     for (const port of ssh) entry.ssh.add(port);
     nodes.set(name, entry);
   };
+  for (const which of ["before", "after"] as const) for (const cluster of clusters) clusterRules(cluster, which, put);
   for (const which of ["before", "after"] as const) {
-    for (const cluster of clusters) clusterRules(cluster, which, put);
-    for (const [name, set] of withoutComponent(clusters, which, listening)) put(name, which, set, []);
+    for (const [name, listens] of withoutComponent(clusters, which, listening))
+      put(name, which, unhardened(listens, nodes.get(name)?.[which === "before" ? "after" : "before"] ?? CLOSED), []);
     for (const [name, set] of plainServers(model, which)) put(name, which, set, [22]);
     for (const [name, set] of loadBalancers(model, which)) put(name, which, set, []);
   }
