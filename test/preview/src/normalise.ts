@@ -1,7 +1,9 @@
 /**
- * Makes the engine's events the same in each recording: no path of the machine, no time, and the steps in the order of their resources
+ * Makes the engine's events the same in each recording: no path of the machine, no time, no id by chance, and the steps in the order of their resources
  * instead of that in which the engine's workers happened to finish. Pure.
  */
+import { canonical } from "./canonical.js";
+
 export interface NormaliseOptions {
   /** What stands in the log, and what is to stand there instead; applied in this order. */
   readonly paths: readonly (readonly [string, string])[];
@@ -20,7 +22,11 @@ export function normalise(log: string, { paths, debugWith = [] }: NormaliseOptio
   const visit = (value: unknown, key: string): unknown => {
     if (typeof value === "string") return TIMES.test(key) ? "2030-01-01T00:00:00Z" : text(value);
     if (typeof value === "number") return key === "timestamp" ? 1893456000 : key === "durationSeconds" ? 1 : value;
-    if (Array.isArray(value)) return value.map((item) => visit(item, ""));
+    if (Array.isArray(value)) {
+      const items = value.map((item) => visit(item, ""));
+      // The engine takes these out of a map.
+      return key === "diffs" || key === "keys" ? items.sort() : items;
+    }
     if (typeof value !== "object" || value === null) return value;
     const entries = Object.entries(value).filter(([name]) => !PLACES.test(name));
     return Object.fromEntries(entries.map(([name, inner]) => [text(name), visit(inner, name)]));
@@ -30,7 +36,7 @@ export function normalise(log: string, { paths, debugWith = [] }: NormaliseOptio
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Event)
     .filter((event) => !unwanted(event, debugWith));
-  const lines = ordered(events).map((event, sequence) => JSON.stringify(visit({ ...event, sequence }, "")));
+  const lines = canonical(ordered(events)).map((event, sequence) => JSON.stringify(visit({ ...event, sequence }, "")));
   return `${[...new Set(lines)].join("\n")}\n`;
 }
 

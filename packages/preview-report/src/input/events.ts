@@ -220,8 +220,9 @@ function toStep(raw: z.infer<typeof stepSchema>): Step {
     type: raw.type || raw.new?.type || raw.old?.type || "",
     old: raw.old ?? undefined,
     new: raw.new ?? undefined,
-    replaceKeys: raw.keys ?? [],
-    changedKeys: detailed.length > 0 ? detailed : (raw.diffs ?? []),
+    // In the order of a map, which is none.
+    replaceKeys: [...(raw.keys ?? [])].sort(),
+    changedKeys: detailed.length > 0 ? detailed : [...(raw.diffs ?? [])].sort(),
   };
 }
 
