@@ -35,7 +35,7 @@ const server = new hcloud.Server("web", {
   userData: `#cloud-config\nwrite_files:\n  - path: /etc/token\n    content: ${token}\n  - content: ${base64(`HCLOUD_TOKEN=${apiToken}`)}\n`,
 });
 // In a command's text, environment, triggers and connection, marked and not.
-new command.remote.Command(
+const configure = new command.remote.Command(
   `configure ${apiToken}`,
   {
     connection: { host: "192.0.2.9", user: "root", password: marked, privateKey },
@@ -45,9 +45,11 @@ new command.remote.Command(
   },
   { dependsOn: [server] },
 );
-// Refused by the provider, whose message may hold it.
-if (config.getBoolean("refused"))
-  new hcloud.SshKey("refused", { name: "refused", publicKey, labels: { [`x ${token}`]: password } });
+// Refused by the provider, whose message may hold it; last, so that the preview has always seen the same before it fails.
+if (config.getBoolean("refused")) {
+  const labels = { [`x ${token}`]: password };
+  new hcloud.SshKey("refused", { name: "refused", publicKey, labels }, { dependsOn: [configure] });
+}
 // In messages, in one piece, over several lines and in colours.
 pulumi.log.warn(`could not log in with ${token}\n| a | table |\n| - | - |\n${strewn(password)}`);
 if (config.getBoolean("refused"))

@@ -4,7 +4,7 @@ import { goldenOf, readGolden, readLog } from "../src/recorded.js";
 
 const says: Record<string, readonly (string | RegExp)[]> = {
   "first-creation": [
-    "**Opens ports to the world.** 36 to create",
+    "**Opens ports to the world.** 41 to create",
     /opens to the world\*\* \| `tcp` \| `443` \| IPv4, IPv6 \| `closed` \| `anywhere` \*\*world\*\*.*demo-worker-2` \(5\)/,
     /new hosts \| runs \| .*demo-manager-1-bootstrap/,
   ],
@@ -35,7 +35,7 @@ const says: Record<string, readonly (string | RegExp)[]> = {
     /\*\*Server deleted\*\*.*`demo-manager-2, demo-manager-3`/,
   ],
   "server-type-changed": [/\*\*Power-off or restart\*\*.*cx23 to cx33.*demo-worker-1, demo-worker-2/],
-  "nothing-changed": ["**No changes.** 36 unchanged", "none stops this change"],
+  "nothing-changed": ["**No changes.** 41 unchanged", "none stops this change"],
   "user-data-changed": [
     /\*\*Server replaced\*\*.*because of userData.*`web-1`/,
     /`web-1` \| 4 lines \| 5 lines \| `runcmd, users`/,
