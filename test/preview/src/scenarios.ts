@@ -115,7 +115,7 @@ export const scenarios: readonly Scenario[] = [
     name: "adoption",
     title: "A server that is there already is imported and hardened",
     program: "adoption",
-    live: true,
+    live: "judgement",
   },
   {
     name: "plain-creation",
