@@ -22,6 +22,7 @@ const checks = [
   ["format and lint", node, [tool("@biomejs/biome/bin/biome"), "check", "--error-on-warnings", "."], "pnpm format"],
   ["types", node, [tool("typescript/bin/tsc"), "-b"], ""],
   ["types of tests", node, [tool("typescript/bin/tsc"), "-p", "test/harness"], ""],
+  ["types of page tests", node, [tool("typescript/bin/tsc"), "-p", "test/pages"], ""],
   [
     "imports",
     node,
@@ -32,6 +33,7 @@ const checks = [
       "packages",
       "test/harness",
       "test/demo",
+      "test/pages",
       "test/preview/src",
       "test/preview/unit",
       "test/swarm",

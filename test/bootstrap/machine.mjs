@@ -20,6 +20,7 @@ export const debianPackages = [
   { name: "ipset", why: "tests of rules in a scratch namespace", testOnly: true },
   { name: "openssh-server", why: "tests of the Command stand-in", testOnly: true },
   { name: "python3-venv", why: "the Python example", testOnly: true },
+  { name: "chromium-headless-shell", why: "preview reports as pages", testOnly: true },
   { name: "shellcheck", why: "checks of the host agent", testOnly: true },
 ];
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Every test in one command: checks, unit and component tests, the engine's and stand-in's own, then the whole system.
+// Every test in one command: checks, unit and component tests, preview reports as pages, the engine's and stand-in's own, then the whole system.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,7 +13,7 @@ const output = join(root, "test-output");
 const usage = `usage: npm test -- [--unit] [--system] | --versions [FILTER...]
 
   (nothing)   everything
-  --unit      checks, unit, component and engine tests only: no virtual machines
+  --unit      checks, unit, component, page and engine tests only: no virtual machines
   --system    the whole-system tests on virtual machines only
   --versions  only the component on each Docker that Debian ships (those that FILTER names, such as debian-12): not in everything
 `;
@@ -41,6 +41,12 @@ function suites() {
   const unit = [
     { name: "check", command: node, args: [join(root, "test/bootstrap/check.mjs")] },
     { name: "unit", command: node, args: [vitest, "run", ...report("unit")], report: "unit.json" },
+    {
+      name: "pages",
+      command: node,
+      args: [vitest, "run", "--config", join(root, "test/pages/vitest.config.ts"), ...report("pages")],
+      report: "pages.json",
+    },
     { name: "command-stand-in", command: node, args: [join(root, "test/engine/test.mjs")] },
     { name: "engine", command: node, args: [join(root, "test/engine/smoke.mjs")] },
   ];

@@ -153,11 +153,16 @@ function danger(report: Report): Section | undefined {
 
 const EXPOSURE_HEAD = ["Change", "Protocol", "Port", "Family", "Before", "After", "Nodes"];
 
-function exposureRow(entry: ExposureEntry): PhrasingContent[][] {
+/** Longer lists of nodes are shown once, in the first of the rows that share it. */
+const LONG_LIST = 80;
+
+function exposureRow(entry: ExposureEntry, index: number, entries: readonly ExposureEntry[]): PhrasingContent[][] {
   const verb = exposureVerb(entry);
   const world = (text: string, isWorld: boolean): PhrasingContent[] =>
     isWorld ? [quote(text), say(" "), strong("world")] : [quote(text)];
-  const nodes = quote(nameList(entry.nodes, NAMES));
+  const names = nameList(entry.nodes, NAMES);
+  const above = entries[index - 1]?.nodes.join("\u0000") === entry.nodes.join("\u0000");
+  const nodes = above && names.length > LONG_LIST ? say("the same as above") : quote(names);
   return [
     [entry.worldAfter && entry.kind !== "same" ? strong(verb) : say(verb)],
     [quote(entry.protocol), ...(entry.ssh && entry.port !== "all" ? [say(" SSH")] : [])],
@@ -172,7 +177,7 @@ function exposureRow(entry: ExposureEntry): PhrasingContent[][] {
 function exposure(report: Report): Section | undefined {
   const { changes, doubts } = report.exposure;
   const rows = [
-    ...changes.map((entry) => ({ row: exposureRow(entry) })),
+    ...changes.map((entry, index) => ({ row: exposureRow(entry, index, changes) })),
     ...doubts.map((it) => ({
       doubt: [say("Unknown: "), quote(it.doubt), say(" — "), quote(nameList(it.nodes, NAMES))],
     })),
