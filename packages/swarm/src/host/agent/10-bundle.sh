@@ -3,7 +3,7 @@
 
 # split_bundle FILE DIRECTORY: writes `payload`, `hooks`, `sets`, `4`, `6` and `peers`, those that the bundle has. Only what we
 # would write ourselves passes (our chains, our sets): a bundle must not be able to touch anything else. One program for all of
-# it, for starting programs is what costs on a small machine.
+# it, for starting programs is what costs on a small machine; and no text that grows line by line, which costs its square.
 split_bundle() {
   mkdir -p "$2"
   malformed=$(awk -v dir="$2" -v head="$BUNDLE_HEAD" '
@@ -21,11 +21,12 @@ split_bundle() {
     }
     NR == 1 {
       if ($0 != head) refuse("this is no payload bundle: its first line is not its header")
-      payload = $0 "\n"
+      kept = dir "/payload"
+      print >kept
       next
     }
     ended { refuse("malformed bundle: text after the end") }
-    /^### end$/ { ended = 1; payload = payload $0 "\n"; next }
+    /^### end$/ { ended = 1; print >kept; next }
     /^### / {
       section = substr($0, 5)
       if (section == "iptables") section = "4"
@@ -35,12 +36,12 @@ split_bundle() {
       seen[section] = 1
       file = dir "/" section
       printf "" >file
-      if (section != "peers") { payload = payload $0 "\n"; rules = 1 }
+      if (section != "peers") { print >kept; rules = 1 }
       next
     }
     section == "" { refuse("malformed bundle: text outside a section") }
     !fits($0) { refuse("malformed line " NR " in section " section " of the bundle") }
-    { print >file; if (section != "peers") payload = payload $0 "\n" }
+    { print >file; if (section != "peers") print >kept }
     END {
       if (refused) exit
       if (NR == 0) refuse("this is no payload bundle: it is empty")
@@ -48,9 +49,9 @@ split_bundle() {
       if (rules) {
         split("hooks sets 4 6", parts, " ")
         for (i = 1; i <= 4; i++) if (!(parts[i] in seen)) refuse("the bundle has no section " parts[i])
-        printf "%s", payload >(dir "/payload")
       } else if (!("peers" in seen)) refuse("the bundle is empty")
     }
   ' "$1") || die 3 'the bundle could not be taken apart'
   [ -z "$malformed" ] || die 3 "$malformed"
+  if [ ! -e "$2/4" ]; then rm -f "$2/payload"; fi
 }

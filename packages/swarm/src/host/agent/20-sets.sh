@@ -11,10 +11,13 @@ swap_in() {
   ipset destroy "$STAGED" 2>/dev/null || :
   awk -v staged="$STAGED" '
     $1 == "create" { sets[++n] = $2; sub(/^create [^ ]+ /, ""); parameters[n] = $0; next }
-    $1 == "add" { elements[$2] = elements[$2] "add " staged " " $3 "\n" }
+    $1 == "add" { elements[$2, ++count[$2]] = $3 }
     END {
-      for (i = 1; i <= n; i++)
-        printf "create %s %s\n%sswap %s %s\ndestroy %s\n", staged, parameters[i], elements[sets[i]], sets[i], staged, staged
+      for (i = 1; i <= n; i++) {
+        print "create", staged, parameters[i]
+        for (k = 1; k <= count[sets[i]]; k++) print "add", staged, elements[sets[i], k]
+        printf "swap %s %s\ndestroy %s\n", sets[i], staged, staged
+      }
     }' "$@" | ipset -exist restore
 }
 
