@@ -17,7 +17,7 @@ const usage = `usage: node test/bootstrap/run.mjs [check|demo|test|attacks|adopt
   (nothing)   the same without them, and build, make the engine and the virtual machines' image
   demo        the same, then a hardened three-node swarm on virtual machines   [--keep] [--help]
   test        the same, then the tests                                        [--unit] [--system] [--help]
-  attacks     the same, then the attack suite on every Docker version         [--version IMAGE] [--only NAME] [--help]
+  attacks     the same, then the attack suite on every Docker version         [--version IMAGE] [--only NAME] [--resume] [--help]
   adoption    the same, then what is there already is adopted, on virtual machines [FILTER...]
 `;
 
