@@ -28,7 +28,7 @@ module.exports = {
       name: "firewall-is-a-leaf",
       severity: "error",
       from: { path: `${src}firewall/` },
-      to: { path: src, pathNot: `${src}firewall/` },
+      to: { path: src, pathNot: `${src}(firewall|testing)/` },
     },
     {
       name: "command-only-in-remote",

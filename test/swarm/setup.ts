@@ -4,27 +4,23 @@
  * `HCS_KEEP=1` leaves it running, and the next run with it starts from its checkpoint: a loop of seconds while writing tests.
  * `HCS_WORKERS` is the number of workers beside the one manager (2): suites that look at one host alone need none.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import {
+  bootShared,
   cacheDir,
-  consoleTails,
   installResponder,
   openCluster,
   openStack,
   phase,
-  phases,
-  region as regionOf,
+  type Region,
   restoreCheckpoint,
   root,
   saveCheckpoint,
   say,
   sessionsByHost,
   sshKey,
-  startRegion,
   startServices,
-  table,
 } from "../harness/src/index.js";
 
 /** What the test files need to find the cluster; plain data, for it crosses a process border. */
@@ -48,53 +44,34 @@ export const readyCheckpoint = "ready";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const name = process.env.HCS_TEST_REGION ?? "test";
-  const keep = process.env.HCS_KEEP === "1";
   const stateDir = cacheDir("stacks", `${name}-cluster`);
-  const shared = join(stateDir, "shared.json");
+  const { data, tearDown } = await bootShared<SharedCluster>({
+    name,
+    stateDir,
+    flags: ["--record"],
+    make: (region) => makeCluster(region, name, stateDir),
+    restore: (region) => restoreCheckpoint(region, stateDir, readyCheckpoint),
+  });
+  project.provide("shared", data);
+  return tearDown;
+}
 
-  if (keep && existsSync(shared)) {
-    await phase("restore of the kept cluster", () => restoreCheckpoint(regionOf(name), stateDir, readyCheckpoint));
-    project.provide("shared", JSON.parse(readFileSync(shared, "utf8")));
-    return async () => {};
-  }
-  const region = await phase("region", () => startRegion(name, (line) => say(`    ${line}`), "--record"));
-  const tearDown = async () => {
-    process.stdout.write(
-      `\n${table(
-        ["phase", "seconds"],
-        phases().map((p) => [p.title, p.seconds.toFixed(1)]),
-      )}\n`,
-    );
-    if (!keep) {
-      await region.command("stop", "--purge");
-      rmSync(stateDir, { recursive: true, force: true });
-    }
-  };
-  try {
-    const started = Date.now();
-    const keyFile = await sshKey(stateDir);
-    const stack = await openStack({ region, program: join(root, "examples/cluster"), name: "cluster", stateDir });
-    await stack.setConfig("privateKeyFile", keyFile);
-    const workers = process.env.HCS_WORKERS ?? "2";
-    await stack.setConfig("workers", workers);
-    const run = await phase(`\`pulumi up\` (1 manager, ${workers} workers)`, () =>
-      stack.up((line) => (/created|failed|error/.test(line) ? say(`    ${line.trim()}`) : undefined)),
-    );
-    const cluster = await openCluster(region, stack, keyFile);
-    await phase("two services on every node", async () => {
-      await installResponder(cluster);
-      await startServices(cluster);
-    });
-    const secondsToReady = (Date.now() - started) / 1000;
-    await phase("checkpoint of the ready cluster", () => saveCheckpoint(region, stateDir, readyCheckpoint));
-    const firstUpSessions = sessionsByHost(run);
-    const data: SharedCluster = { region: name, stateDir, keyFile, firstUpSessions, secondsToReady };
-    writeFileSync(shared, JSON.stringify(data));
-    project.provide("shared", data);
-    return tearDown;
-  } catch (error) {
-    say(await consoleTails(region));
-    await tearDown();
-    throw error;
-  }
+async function makeCluster(region: Region, name: string, stateDir: string): Promise<SharedCluster> {
+  const started = Date.now();
+  const keyFile = await sshKey(stateDir);
+  const stack = await openStack({ region, program: join(root, "examples/cluster"), name: "cluster", stateDir });
+  await stack.setConfig("privateKeyFile", keyFile);
+  const workers = process.env.HCS_WORKERS ?? "2";
+  await stack.setConfig("workers", workers);
+  const run = await phase(`\`pulumi up\` (1 manager, ${workers} workers)`, () =>
+    stack.up((line) => (/created|failed|error/.test(line) ? say(`    ${line.trim()}`) : undefined)),
+  );
+  const cluster = await openCluster(region, stack, keyFile);
+  await phase("two services on every node", async () => {
+    await installResponder(cluster);
+    await startServices(cluster);
+  });
+  const secondsToReady = (Date.now() - started) / 1000;
+  await phase("checkpoint of the ready cluster", () => saveCheckpoint(region, stateDir, readyCheckpoint));
+  return { region: name, stateDir, keyFile, firstUpSessions: sessionsByHost(run), secondsToReady };
 }

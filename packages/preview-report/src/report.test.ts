@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { evaluateGates, GATES } from "./gates/gates.js";
 import { reportOf } from "./preview.js";
 import { renderMarkdown } from "./render/markdown.js";
 import {
@@ -12,6 +11,7 @@ import {
   text,
   UNKNOWN_ID,
 } from "./testing/events.js";
+import { fired } from "./testing/gates.js";
 
 const SERVER = "hcloud:index/server:Server";
 const FIREWALL = "hcloud:index/firewall:Firewall";
@@ -47,15 +47,6 @@ const rows = (report: Awaited<ReturnType<typeof of>>) =>
     (it) =>
       `${it.kind} ${it.protocol}/${it.port} ${it.families.join("+")} ${it.before} -> ${it.after} on ${it.nodes.join()}`,
   );
-const fired = (report: Awaited<ReturnType<typeof of>>) =>
-  evaluateGates(
-    report,
-    GATES.map(([name]) => name),
-    [],
-    "2030-01-01",
-  )
-    .results.filter((it) => it.open.length > 0)
-    .map((it) => it.gate);
 
 describe("exposure", () => {
   it("shows one opened port of a policy and leaves the rest unchanged", async () => {

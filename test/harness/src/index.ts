@@ -8,6 +8,8 @@ export * from "./phases.js";
 export * from "./region.js";
 export * from "./responder.js";
 export * from "./services.js";
+export * from "./shared.js";
 export * from "./stack.js";
 export * from "./stackCheckpoint.js";
 export * from "./vxlan.js";
+export * from "./watch.js";

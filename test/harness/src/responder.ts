@@ -9,7 +9,14 @@ import type { Region } from "./region.js";
 const source = join(root, "test/harness/responder");
 
 /** The responder's program (static, for hosts and containers alike), built once for each state of its source. */
-export async function responderBinary(): Promise<string> {
+export function responderBinary(): Promise<string> {
+  // Asked for by every node at once: one build serves them all.
+  built ??= build();
+  return built;
+}
+let built: Promise<string> | undefined;
+
+async function build(): Promise<string> {
   const hash = createHash("sha256");
   for (const file of readdirSync(source).sort()) hash.update(file).update(readFileSync(join(source, file)));
   const target = join(cacheDir("responder"), `responder-${hash.digest("hex").slice(0, 16)}`);
@@ -48,6 +55,28 @@ export type ProbeResult = z.infer<typeof resultsSchema>[number];
 export async function probeFromOutside(region: Region, probes: readonly Probe[]): Promise<ProbeResult[]> {
   const run = await region.exec(await responderBinary(), ["probe"], { input: JSON.stringify(probes) });
   return resultsSchema.parse(JSON.parse(String(run.stdout)));
+}
+
+/** Ports on which the responder's own greeting comes back from the outside, as `5432/4`: port and family. */
+export async function answeringPorts(
+  region: Region,
+  { ipv4, ipv6 }: { readonly ipv4: string; readonly ipv6: string },
+  ports: readonly number[],
+): Promise<string[]> {
+  const asked = ports.flatMap((port) => (["4", "6"] as const).map((family) => ({ port, family })));
+  const answers = await probeFromOutside(
+    region,
+    asked.map(({ port, family }) => ({
+      id: `${port}/${family}`,
+      network: `tcp${family}`,
+      address: family === "4" ? ipv4 : ipv6,
+      port,
+      kind: "answer",
+      timeoutMs: 4000,
+      attempts: 3,
+    })),
+  );
+  return answers.flatMap((answer) => (answer.open ? [answer.id] : [])).sort();
 }
 
 /** Parses what `responder probe` printed elsewhere, such as on a node. */

@@ -1,7 +1,7 @@
 /** A swarm that a person made by hand becomes a SwarmCluster, and is let go again. */
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
-import { apiGet, holdConnection, responderProgram, type Stack, say } from "../../harness/src/index.js";
+import { apiGet, holdConnection, responderProgram, type Stack, say, watched } from "../../harness/src/index.js";
 import { mistakes } from "./byHand.js";
 import { differences, type HostState, newPackages, stateOf } from "./hostState.js";
 import {
@@ -21,7 +21,6 @@ import {
   up,
   uptimeOf,
 } from "./lib.js";
-import { watched } from "./watch.js";
 
 describe("a swarm made by hand", () => {
   let machines: readonly Machine[];

@@ -1,7 +1,7 @@
 /** Servers that an older Pulumi program made, without any component, and a swarm that a person put on them. */
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
-import { api, apiGet, hostAt, type Stack, say, scanHostKey } from "../../harness/src/index.js";
+import { api, apiGet, hostAt, type Stack, say, scanHostKey, watched } from "../../harness/src/index.js";
 import { describeServer, installDocker, join, mistakes, openDatabase, startWeb } from "./byHand.js";
 import { differences, type HostState, stateOf } from "./hostState.js";
 import {
@@ -18,7 +18,6 @@ import {
   theRegion,
   up,
 } from "./lib.js";
-import { watched } from "./watch.js";
 
 const serversSchema = z.object({
   servers: z.array(z.object({ id: z.number(), name: z.string(), labels: z.record(z.string(), z.string()) })),

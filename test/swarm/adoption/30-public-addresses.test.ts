@@ -1,6 +1,6 @@
 /** A swarm that talks over public addresses: refused while the program does not name them, adopted when it does. */
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import type { Stack } from "../../harness/src/index.js";
+import { type Stack, watched } from "../../harness/src/index.js";
 import { join, mistakes, startWeb } from "./byHand.js";
 import { stateOf } from "./hostState.js";
 import {
@@ -18,7 +18,6 @@ import {
   theRegion,
   up,
 } from "./lib.js";
-import { watched } from "./watch.js";
 
 describe("a swarm over public addresses", () => {
   let machines: readonly Machine[];

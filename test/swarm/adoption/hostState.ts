@@ -33,7 +33,7 @@ const survey = `
     awk '{ at = index($0, "="); n = split(substr($0, at + 1), words, " "); for (i = 1; i <= n; i++) print "docker", substr($0, 1, at) words[i] }' |
     sort -u
   systemctl list-units --failed --no-legend --plain --no-pager | sed 's/^/failed /'
-  find /etc /opt /var/lib/hcloud-iptables /root/.docker -xdev -not -type f -printf 'entry %y %m %u:%g %l %p\\n' 2>/dev/null
+  find /etc /opt /var/lib/hcloud-iptables "$HOME/.docker" -xdev -not -type f -printf 'entry %y %m %u:%g %l %p\\n' 2>/dev/null
   find /etc /opt /var/lib/hcloud-iptables -xdev -type f -printf 'file %m %u:%g %p\\n' 2>/dev/null
   find /etc /opt -xdev -type f -exec sha256sum {} + | sed 's/^/content /'
   find /run -maxdepth 1 -name 'hcloud*' | sed 's/^/run /'

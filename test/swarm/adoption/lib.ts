@@ -6,21 +6,21 @@ import { execa } from "execa";
 import { expect, inject } from "vitest";
 import { z } from "zod";
 import {
+  answeringPorts,
   cacheDir,
   type Host,
   hostAt,
   openStack,
-  probeFromOutside,
   type Region,
   region as regionOf,
   root,
   type Stack,
   type StackRun,
   say,
+  type Watched,
 } from "../../harness/src/index.js";
 import type { Made } from "./byHand.js";
 import { checkpoint } from "./setup.js";
-import type { Watched } from "./watch.js";
 
 /** The suite's own program, and the example that people begin with. */
 export const program = join(import.meta.dirname, "program");
@@ -160,23 +160,9 @@ export async function swarmIdOf({ host }: Machine): Promise<string> {
   return (await host.ssh("docker info --format '{{.Swarm.Cluster.ID}}'")).trim();
 }
 
-/** Ports that answer from outside, as `5432/4`: our own greeting came back, over that family. */
-export async function answering({ publicIpv4, publicIpv6 }: Machine, ports: readonly number[]): Promise<string[]> {
-  const asked = ports.flatMap((port) => (["4", "6"] as const).map((family) => ({ port, family })));
-  const answers = await probeFromOutside(
-    theRegion(),
-    asked.map(({ port, family }) => ({
-      id: `${port}/${family}`,
-      network: `tcp${family}`,
-      address: family === "4" ? publicIpv4 : publicIpv6,
-      port,
-      kind: "answer",
-      timeoutMs: 4000,
-      attempts: 3,
-    })),
-  );
-  return answers.flatMap((answer) => (answer.open ? [answer.id] : [])).sort();
-}
+/** Ports that answer from outside, as `5432/4`. */
+export const answering = ({ publicIpv4: ipv4, publicIpv6: ipv6 }: Machine, ports: readonly number[]) =>
+  answeringPorts(theRegion(), { ipv4, ipv6 }, ports);
 
 const reportSchema = z.object({
   passed: z.boolean(),

@@ -4,25 +4,10 @@
  *
  * `HCS_KEEP=1` leaves it running, and the next run with it starts from its checkpoint.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { z } from "zod";
-import {
-  api,
-  cacheDir,
-  consoleTails,
-  hostAt,
-  phase,
-  phases,
-  type Region,
-  region as regionOf,
-  say,
-  scanHostKey,
-  sshKey,
-  startRegion,
-  table,
-} from "../../harness/src/index.js";
+import { api, bootShared, cacheDir, hostAt, phase, type Region, scanHostKey, sshKey } from "../../harness/src/index.js";
 import { createServer, installDocker, join as joinSwarm, type Made, openDatabase, startWeb } from "./byHand.js";
 
 /** Plain data, for it crosses a process border. */
@@ -46,33 +31,16 @@ export const checkpoint = "by-hand";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const name = process.env.HCS_ADOPTION_REGION ?? "adopt";
-  const keep = process.env.HCS_KEEP === "1";
   const stateDir = cacheDir("stacks", `${name}-by-hand`);
-  const kept = join(stateDir, "kept.json");
-  if (keep && existsSync(kept)) {
-    await phase("restore of the kept swarm", () => regionOf(name).command("checkpoint", "restore", checkpoint));
-    project.provide("byHand", JSON.parse(readFileSync(kept, "utf8")));
-    return async () => {};
-  }
-  const region = await phase("region", () => startRegion(name, (line) => say(`    ${line}`), "--memory", "1024"));
-  const tearDown = async () => {
-    const rows = phases().map((one) => [one.title, one.seconds.toFixed(1)]);
-    process.stdout.write(`\n${table(["phase", "seconds"], rows)}\n`);
-    if (keep) return;
-    await region.command("stop", "--purge");
-    rmSync(stateDir, { recursive: true, force: true });
-  };
-  try {
-    const shared = await makeSwarm(region, name, stateDir);
-    await phase("checkpoint", () => region.command("checkpoint", "save", checkpoint));
-    writeFileSync(kept, JSON.stringify(shared));
-    project.provide("byHand", shared);
-    return tearDown;
-  } catch (error) {
-    say(await consoleTails(region));
-    await tearDown();
-    throw error;
-  }
+  const { data, tearDown } = await bootShared<SharedSwarm>({
+    name,
+    stateDir,
+    flags: ["--memory", "1024"],
+    make: (region) => makeSwarm(region, name, stateDir),
+    restore: (region) => region.command("checkpoint", "restore", checkpoint),
+  });
+  project.provide("byHand", data);
+  return tearDown;
 }
 
 async function makeSwarm(region: Region, name: string, stateDir: string): Promise<SharedSwarm> {
@@ -113,5 +81,6 @@ async function makeSwarm(region: Region, name: string, stateDir: string): Promis
     await startWeb(first, servers.length);
     await openDatabase(first);
   });
+  await phase("checkpoint", () => region.command("checkpoint", "save", checkpoint));
   return { region: name, stateDir, keyFile, sshKeyId: ssh_key.id, networkId: network.id, servers };
 }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootPayload, expectServed, expectWhole, freeze, Life, sessionsByNode, three, watched } from "./lib.js";
+import { watched } from "../../harness/src/index.js";
+import { bootPayload, expectServed, expectWhole, freeze, Life, sessionsByNode, three } from "./lib.js";
 
 let life: Life;
 let swarmId: string;
@@ -19,7 +20,7 @@ describe("workers", () => {
   it("one goes by name, not the last, and its tasks move first", async () => {
     const staying = ["m1", "m2", "m3", "w2"].map((name) => life.node(name));
     const { w1: _, ...rest } = life.wish;
-    const { records } = await watched(life, staying, () => life.become(rest));
+    const { records } = await watched(life.region, staying, () => life.become(rest));
     await expectWhole(life, swarmId);
     expectServed(records);
   });
@@ -28,7 +29,7 @@ describe("workers", () => {
     await freeze(life, life.node("w2"));
     const policy = { publishedPorts: [{ port: 80 }, { port: 8443 }] };
     const staying = ["m1", "m2", "m3"].map((name) => life.node(name));
-    const { records } = await watched(life, staying, () =>
+    const { records } = await watched(life.region, staying, () =>
       life.become({ ...life.wish, w2: { role: "worker", replacement: 1 } }, { policy }),
     );
     await expectWhole(life, swarmId);

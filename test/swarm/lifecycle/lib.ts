@@ -19,6 +19,7 @@ import {
   type StackRun,
   say,
   sessionsByHost,
+  type Watched,
 } from "../../harness/src/index.js";
 
 export type Role = "manager" | "worker";
@@ -186,44 +187,6 @@ export async function expectWhole(life: Life, swarmId: string): Promise<void> {
   }
   const { servers } = serversSchema.parse(await api(life.region, "GET", "/servers?per_page=50"));
   expect(servers.map((server) => server.name).sort()).toEqual(cluster.nodes.map((node) => node.name).sort());
-}
-
-const recordSchema = z.object({
-  url: z.string(),
-  asked: z.number(),
-  failed: z.number(),
-  outageMs: z.number(),
-  lastError: z.string(),
-});
-export type Watched = z.infer<typeof recordSchema>;
-
-/** Asks the web service through each of these nodes, all the time, while `work` goes on. */
-export async function watched<T>(
-  life: Life,
-  nodes: readonly ClusterNode[],
-  work: () => Promise<T>,
-): Promise<{ result: T; records: readonly Watched[] }> {
-  const urls = nodes.map((node) => `http://${node.publicIpv4}/`);
-  const child = life.region.exec(process.execPath, [join(import.meta.dirname, "watcher.mjs"), ...urls], {
-    stdin: "pipe",
-    buffer: true,
-  });
-  const lines = child.iterable()[Symbol.asyncIterator]();
-  const first = await lines.next();
-  if (first.done) await child;
-  let result: T;
-  try {
-    result = await work();
-  } finally {
-    child.stdin?.end();
-  }
-  const records: Watched[] = [];
-  for (let line = await lines.next(); !line.done; line = await lines.next())
-    records.push(recordSchema.parse(JSON.parse(String(line.value))));
-  await child;
-  for (const { url, asked, failed, outageMs, lastError } of records)
-    say(`    ${url}: ${asked} probes, ${failed} failed, longest outage ${(outageMs / 1000).toFixed(1)} s ${lastError}`);
-  return { result, records };
 }
 
 /** What swarm needs to notice a lost task and start another one, on emulated machines, in seconds. */

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
+  answeringPorts,
   api,
   cacheDir,
   type Host,
   hostAt,
   installResponderOn,
   openStack,
-  probeFromOutside,
   type Region,
   responderImage,
   root,
@@ -45,22 +45,7 @@ const publish = (host: Host) =>
   host.ssh(`docker run --detach --quiet --name web -p 80:8000 -p 8080:8000 ${responderImage} serve tcp:8000`);
 
 /** Which of the two ports answers from outside, as `80/4`. */
-async function open(region: Region, ipv4: string, ipv6: string): Promise<string[]> {
-  const asked = (["4", "6"] as const).flatMap((family) => [80, 8080].map((port) => ({ family, port })));
-  const answers = await probeFromOutside(
-    region,
-    asked.map(({ family, port }) => ({
-      id: `${port}/${family}`,
-      network: `tcp${family}`,
-      address: family === "4" ? ipv4 : ipv6,
-      port,
-      kind: "answer",
-      timeoutMs: 4000,
-      attempts: 3,
-    })),
-  );
-  return answers.flatMap((answer) => (answer.open ? [answer.id] : [])).sort();
-}
+const open = (region: Region, ipv4: string, ipv6: string) => answeringPorts(region, { ipv4, ipv6 }, [80, 8080]);
 
 let region: Region;
 const cleanUp: (() => Promise<unknown>)[] = [];

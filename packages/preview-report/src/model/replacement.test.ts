@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { evaluateGates, GATES } from "../gates/gates.js";
 import { reportOf } from "../preview.js";
 import { clusterSteps, type FakeStep, stepEvent, stream, summary, UNKNOWN_ID, urnOf } from "../testing/events.js";
+import { fired } from "../testing/gates.js";
 
 const SERVER = "hcloud:index/server:Server";
 const COMMAND = "command:remote:Command";
@@ -20,15 +20,6 @@ const server = (op: string, name: string): FakeStep => ({
   ...(op === "create" ? {} : { old: { id: "9", inputs: { serverType: "cx23" } } }),
   ...(op === "delete" ? {} : { new: { id: "", inputs: { serverType: "cx23" } } }),
 });
-const fired = (report: Awaited<ReturnType<typeof of>>) =>
-  evaluateGates(
-    report,
-    GATES.map(([name]) => name),
-    [],
-    "2030-01-01",
-  )
-    .results.filter((it) => it.open.length > 0)
-    .map((it) => it.gate);
 const without = (steps: FakeStep[], ...names: string[]) => steps.filter((it) => !names.includes(it.name));
 
 describe("a node whose server makes way for another", () => {

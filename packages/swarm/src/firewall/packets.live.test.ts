@@ -1,10 +1,10 @@
 // The rules against real packets: a host with Docker's address translation laid by hand, an outside machine, a machine on the
 // private network, and a container, each a network namespace. Judged by the payload that comes back.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hook, liveTestsBlockedBy, load, Namespace } from "../testing/namespace";
 import { compileRuleset } from "./compile";
 import { renderPayload } from "./payload";
 import { normalizePolicy, type PolicyInput } from "./policy";
-import { hook, liveTestsBlockedBy, load, Namespace } from "./testing/namespace";
 
 const blocked = liveTestsBlockedBy("ip6tables-nft-restore", "conntrack", "nft");
 const node = { name: "n", pool: "n", role: "manager" } as const;

@@ -1,6 +1,7 @@
 import { mkdirSync, rmdirSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { liveTestsBlockedBy, load, Namespace, printed, sectionOf } from "../testing/namespace";
 import { type Family, families, formatNetwork, isNetwork, parseNetwork } from "./address";
 import { compileRuleset } from "./compile";
 import type { NodeFacts } from "./node";
@@ -10,7 +11,6 @@ import type { Match, Rule } from "./ruleset";
 import { renderRule } from "./ruleText";
 import { nodes, policies } from "./testing/arbitraries";
 import { broad, broadNode } from "./testing/broad";
-import { liveTestsBlockedBy, load, Namespace, printed, sectionOf } from "./testing/namespace";
 
 const blocked = liveTestsBlockedBy();
 const group = `hcfw-${process.pid}.slice`;

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compileRuleset, normalizePolicy, type PolicyInput, renderPayload } from "../firewall";
 import { nodes, peers, policies } from "../firewall/testing/arbitraries";
 import { evaluate, type Packet, readBundle } from "../firewall/testing/evaluator";
-import { sectionOf } from "../firewall/testing/namespace";
+import { sectionOf } from "../testing/namespace";
 
 interface Flow {
   readonly protocol: "tcp" | "udp" | "sctp" | "icmp" | "ipv6-icmp" | "esp";

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compileRuleset, normalizePolicy, renderBundle, renderPayload } from "../firewall";
 import { parsePayload } from "../firewall/payload";
-import { liveTestsBlockedBy } from "../firewall/testing/namespace";
+import { liveTestsBlockedBy } from "../testing/namespace";
 import { parseReport } from ".";
 import { harmlessChanges, kernelMutations } from "./testing/kernelMutations";
 import { type Mutation, ruleMutations } from "./testing/ruleMutations";

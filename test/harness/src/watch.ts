@@ -1,6 +1,8 @@
+/** A web service asked all the time from outside, over a new connection each time, while something is done to its nodes. */
 import { join } from "node:path";
 import { z } from "zod";
-import { type Region, say } from "../../harness/src/index.js";
+import { say } from "./phases.js";
+import type { Region } from "./region.js";
 
 const recordSchema = z.object({
   url: z.string(),
@@ -11,13 +13,13 @@ const recordSchema = z.object({
 });
 export type Watched = z.infer<typeof recordSchema>;
 
-/** Asks the web service through each of these servers from outside, over a new connection each time, while `work` goes on. */
+/** Asks through each of these servers, from before `work` until after it. */
 export async function watched<T>(
   region: Region,
   servers: readonly { readonly publicIpv4: string }[],
   work: () => Promise<T>,
 ): Promise<{ result: T; records: readonly Watched[] }> {
-  const watcher = join(import.meta.dirname, "../lifecycle/watcher.mjs");
+  const watcher = join(import.meta.dirname, "../watcher.mjs");
   const urls = servers.map(({ publicIpv4 }) => `http://${publicIpv4}/`);
   const child = region.exec(process.execPath, [watcher, ...urls], { stdin: "pipe", buffer: true });
   const lines = child.iterable()[Symbol.asyncIterator]();
@@ -33,9 +35,7 @@ export async function watched<T>(
   for (let line = await lines.next(); !line.done; line = await lines.next())
     records.push(recordSchema.parse(JSON.parse(String(line.value))));
   await child;
-  for (const { url, asked: number, failed, outageMs, lastError } of records)
-    say(
-      `    ${url}: ${number} probes, ${failed} failed, longest outage ${(outageMs / 1000).toFixed(1)} s ${lastError}`,
-    );
+  for (const { url, asked, failed, outageMs, lastError } of records)
+    say(`    ${url}: ${asked} probes, ${failed} failed, longest outage ${(outageMs / 1000).toFixed(1)} s ${lastError}`);
   return { result, records };
 }
