@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run check`, `npm run demo`, `npm test`, `npm run test:adoption` and `npm run bootstrap`: makes the machine ready with nothing but Node, then hands over.
+// `npm run check`, `npm run demo`, `npm test`, its broad suites and `npm run bootstrap`: makes the machine ready with nothing but Node, then hands over.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +11,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const cache = join(root, ".cache");
 const logs = join(cache, "logs");
 
-const usage = `usage: node test/bootstrap/run.mjs [check|demo|test|attacks|adoption] [arguments]
+/** Broad suites on virtual machines, by their folder in test/swarm; each takes filters of its files' names. */
+const suites = ["adoption", "lifecycle", "mutations"];
+const commands = ["check", "demo", "test", "attacks", ...suites];
+
+const usage = `usage: node test/bootstrap/run.mjs [${commands.join("|")}] [arguments]
 
   check       install what is missing, then format, lint, types and structure
   (nothing)   the same without them, and build, make the engine and the virtual machines' image
@@ -19,17 +23,22 @@ const usage = `usage: node test/bootstrap/run.mjs [check|demo|test|attacks|adopt
   test        the same, then the tests                                        [--unit] [--system] [--help]
   attacks     the same, then the attack suite on every Docker version         [--version IMAGE] [--only NAME] [--resume] [--help]
   adoption    the same, then what is there already is adopted, on virtual machines [FILTER...]
+  lifecycle   the same, then nodes that come, go and are replaced, on virtual machines [FILTER...]
+  mutations   the same, then a host that is broken in every way, which the verifier must notice [FILTER...]
 `;
 
 async function main() {
   const [command, ...rest] = process.argv.slice(2);
-  if (
-    command === "--help" ||
-    command === "-h" ||
-    !["check", "demo", "test", "attacks", "adoption", undefined].includes(command)
-  ) {
+  const asksHelp = (word) => word === "--help" || word === "-h";
+  if (asksHelp(command) || !(command === undefined || commands.includes(command))) {
     process.stdout.write(usage);
-    return command === "--help" || command === "-h" ? 0 : 2;
+    return asksHelp(command) ? 0 : 2;
+  }
+  const help = rest.some(asksHelp);
+  if (help && command !== "demo" && command !== "attacks") {
+    if (command === "test") return await run(process.execPath, [testProgram, "--help"], process.env);
+    process.stdout.write(usage);
+    return 0;
   }
   const problems = unsuitable(root);
   if (problems.length > 0) {
@@ -48,27 +57,27 @@ async function main() {
     logged("tsc.log", process.execPath, [bin("typescript", "tsc"), "-b"]),
   );
 
+  if (help) return await run(process.execPath, [tsx(), programs[command], "--help"], process.env);
   // The engine's build and the image are independent; both are mostly waiting for one core each.
   const needsImage = command !== "test" || !rest.includes("--unit");
   const [engine] = await Promise.all([engineReady(), needsImage ? imageReady() : undefined]);
   const env = { ...process.env, PATH: `${engine.path}:${process.env.PATH}`, HCS_PNPM: pnpm };
-  if (command === "demo") return await run(process.execPath, [tsx(), join(root, "test/demo/main.ts"), ...rest], env);
-  if (command === "test")
-    return await run(process.execPath, [tsx(), join(root, "test/bootstrap/test.mjs"), ...rest], env);
-  if (command === "attacks")
-    return await run(process.execPath, [tsx(), join(root, "test/swarm/attacks/main.ts"), ...rest], env);
-  if (command === "adoption") {
-    const config = join(root, "test/swarm/adoption/vitest.config.ts");
+  if (command === "test") return await run(process.execPath, [testProgram, ...rest], env);
+  if (command in programs) return await run(process.execPath, [tsx(), programs[command], ...rest], env);
+  if (suites.includes(command)) {
+    const config = join(root, "test/swarm", command, "vitest.config.ts");
     return await run(
       process.execPath,
       [join(root, "node_modules/vitest/vitest.mjs"), "run", "--config", config, ...rest],
-      env,
+      command === "mutations" ? { HCS_WORKERS: "0", ...env } : env,
     );
   }
   say(`Ready. Engine: ${engine.path}`);
   return 0;
 }
 
+const testProgram = join(root, "test/bootstrap/test.mjs");
+const programs = { demo: join(root, "test/demo/main.ts"), attacks: join(root, "test/swarm/attacks/main.ts") };
 const tsx = () => join(root, "node_modules/tsx/dist/cli.mjs");
 const bin = (name, file) => join(root, "node_modules", name, "bin", file);
 

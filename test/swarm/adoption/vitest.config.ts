@@ -1,15 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { onMachines } from "../machines.config.js";
 
 /** What is there already is taken over: machines that nobody made for us, one file after the other. */
-export default defineConfig({
-  test: {
-    root: import.meta.dirname,
-    include: ["*.test.ts"],
-    globalSetup: ["setup.ts"],
-    fileParallelism: false,
-    sequence: { concurrent: false },
-    testTimeout: 900_000,
-    hookTimeout: 900_000,
-    reporters: ["verbose"],
-  },
-});
+export default onMachines({ root: import.meta.dirname, setup: "setup.ts", minutes: 15 });

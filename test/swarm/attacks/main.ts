@@ -1,5 +1,5 @@
 /** `pnpm test:attacks`: every named attack on every Docker version of the region's images, and the table of what came of them. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { phase, root, say } from "../../harness/src/index.js";
@@ -13,7 +13,7 @@ import { Shells } from "./shells.js";
 import { type Attack, type Column, columns, NotApplicable } from "./types.js";
 import { markdown, problems } from "./verdicts.js";
 
-const help = `usage: pnpm test:attacks [--version IMAGE]... [--only NAME]... [--group GROUP] [--column NAME]... [--resume] [--minutes N]
+const help = `usage: pnpm test:attacks [--version IMAGE]... [--only NAME]... [--group GROUP] [--column NAME]... [--resume] [--minutes N] [--publish]
 
 Boots one cluster for each Docker version and attacks it. The table is in test-output/attacks.md and attacks.json: what is measured
 replaces what is there of the same attack, version and column; the rest stays. Each cell has its time and commit.
@@ -22,8 +22,10 @@ replaces what is there of the same attack, version and column; the rest stays. E
   --only NAME       only this attack; may be repeated
   --group GROUP     packets, drift or lifecycle
   --column NAME     only under this rule set; may be repeated: ${columns.join(", ")}. Without bare, closed proves nothing
-  --resume          leave out what the table has and is as it must be: goes on after an interruption, tries again what failed
+  --resume          leave out what the table has and is as it must be: goes on after an interruption, tries again what failed.
+                    Where there is no table yet, from the published one
   --minutes N       begin no attack after so many minutes, and say what is missing (default: no limit)
+  --publish         keep the table in the repository as well: docs/attacks.md and test/swarm/attacks/published.json
   HCS_KEEP=1        leave the regions running, and start from their checkpoint the next time
 `;
 
@@ -35,11 +37,15 @@ const { values } = parseArgs({
     column: { type: "string", multiple: true },
     resume: { type: "boolean", default: false },
     minutes: { type: "string" },
+    publish: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
 
 const output = join(root, "test-output");
+const measured = join(output, "attacks.json");
+/** The results that the repository keeps: hours of measuring, each cell with its time and commit. */
+const published = { results: join(import.meta.dirname, "published.json"), table: join(root, "docs/attacks.md") };
 const under = columns.filter((column) => values.column?.includes(column) ?? true);
 
 interface Chosen {
@@ -122,7 +128,9 @@ async function main(): Promise<number> {
   }
   const choice = chosen();
   mkdirSync(output, { recursive: true });
-  const results = new Results(join(output, "attacks.json"), await currentCommit());
+  if (values.resume && !existsSync(measured) && existsSync(published.results))
+    copyFileSync(published.results, measured);
+  const results = new Results(measured, await currentCommit());
   // Interrupted, it must not leave an old run's cells as if they were this one's.
   if (!values.resume)
     for (const image of choice.versions)
@@ -138,6 +146,10 @@ async function main(): Promise<number> {
     wrong.push(...problems(rows, under).map((problem) => `${image}: ${problem}`));
   }
   save(results);
+  if (values.publish) {
+    copyFileSync(measured, published.results);
+    writeFileSync(published.table, table(results));
+  }
   process.stdout.write(`\n${table(results)}\n`);
   const failed = new Set(wrong.map((line) => line.split(" (")[0])).size;
   const total = choice.versions.length * choice.wanted.length;

@@ -1,14 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { onMachines } from "../machines.config.js";
 
 /** The component on each Docker that Debian ships: one machine at a time, made and destroyed by the file of its version. */
-export default defineConfig({
-  test: {
-    root: import.meta.dirname,
-    include: ["*.test.ts"],
-    fileParallelism: false,
-    sequence: { concurrent: false },
-    testTimeout: 1_800_000,
-    hookTimeout: 1_800_000,
-    reporters: ["verbose"],
-  },
-});
+export default onMachines({ root: import.meta.dirname, minutes: 30 });
