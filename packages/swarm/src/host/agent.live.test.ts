@@ -171,11 +171,12 @@ exec /usr/sbin/iptables-nft-restore "$@"`,
     ["a rule added", ["-I", "HC-FWD", "1", "-p", "tcp", "-j", "RETURN"], "chain-filter-hc-fwd-v4"],
     ["the belt emptied", ["-t", "mangle", "-F", "HC-BELT"], "chain-mangle-hc-belt-v4"],
     ["everything flushed", ["-F"], "chain-filter-hc-in-v4"],
-  ])("notices and repairs: %s", (_what, mutation, named) => {
-    agent(["apply"], payloadOf([80]));
+    ["the peers flushed", ["flush", "hc-peers4"], "peers", "ipset"],
+  ])("notices and repairs: %s", (_what, mutation, named, tool = "iptables-nft") => {
+    agent(["apply"], renderBundle({ payload: payloadOf([80]), peers: ["10.0.0.2"] }));
     inside("iptables-nft", ["-A", "DOCKER-USER", "-j", "RETURN"]);
     expect(checks().passed).toBe(true);
-    expect(inside("iptables-nft", mutation).status).toBe(0);
+    expect(inside(tool, mutation).status).toBe(0);
     expect(checks().failed).toContain(named);
     const run = agent(["check"]);
     expect(run.status).toBe(0);

@@ -139,6 +139,7 @@ export const agentScript = [
   "while read -r name; do ipset destroy \"$name\" 2>/dev/null || :; done",
   "}",
   "load_peers() {",
+  "forget_live",
   "peer_sets >\"$WORK/peer-sets\"",
   "awk '{ print \"add\", ($0 ~ /:/ ? \"hc-peers6\" : \"hc-peers4\"), $0 }' \"$1\" >\"$WORK/peer-elements\"",
   "swap_in \"$WORK/peer-sets\" \"$WORK/peer-elements\"",
@@ -1528,4 +1529,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "9c2ad6633ff5";
+export const agentDigest = "d7847dfe87fd";

@@ -49,6 +49,7 @@ drop_unused_sets() {
 
 # load_peers FILE: one address a line.
 load_peers() {
+  forget_live
   peer_sets >"$WORK/peer-sets"
   awk '{ print "add", ($0 ~ /:/ ? "hc-peers6" : "hc-peers4"), $0 }' "$1" >"$WORK/peer-elements"
   swap_in "$WORK/peer-sets" "$WORK/peer-elements"
