@@ -94,3 +94,6 @@ export interface Backend {
    */
   setFirewall(serverId: number, rules: readonly FirewallRule[] | undefined): Promise<void>;
 }
+
+/** Headers that say who asks the metadata service from inside a Network. Its worker sets them; no server can. */
+export const ASKING = { network: "x-region-network", address: "x-region-address" } as const;

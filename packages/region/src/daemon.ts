@@ -32,7 +32,7 @@ async function main(settings: Settings): Promise<void> {
   const layout = layoutOf(settings.name, settings.stateDirectory);
   const detected = await accelerator(settings.accelerator);
   const { memory, cores = CORES[detected.accelerator.kind] } = settings;
-  const router = new Router(settings.name);
+  const router = new Router(settings.name, layout.metadataSocket);
   await router.start();
   const checkpointStore = new CheckpointStore(layout.checkpoints);
   const machines = new Machines({
@@ -93,10 +93,11 @@ async function main(settings: Settings): Promise<void> {
   const stop = async () => {
     await api.app.close();
     await api.metadata.close();
+    await api.networkMetadata.close();
     await serial.run(() => machines.releaseAll());
     await router.close();
     await control.close();
-    rmSync(layout.control, { force: true });
+    for (const socket of [layout.control, layout.metadataSocket]) rmSync(socket, { force: true });
     process.exit(0);
   };
   control.get("/status", status);
@@ -129,6 +130,8 @@ async function main(settings: Settings): Promise<void> {
 
   await serveMirrorProxy(PUBLIC_GATEWAY, layout.mirrorSocket);
   await api.metadata.listen({ host: METADATA_ADDRESS, port: 80 });
+  rmSync(layout.metadataSocket, { force: true });
+  await api.networkMetadata.listen({ path: layout.metadataSocket });
   problems = (await api.resume()).map(({ resource, message }) => `${resource}: ${message}`);
   for (const problem of problems) console.error(problem);
   await api.app.listen({ host: OUTSIDE.routerIpv4, port: API_PORT });

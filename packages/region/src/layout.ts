@@ -32,6 +32,8 @@ export interface Layout {
   readonly apiState: string;
   readonly control: string;
   readonly mirrorSocket: string;
+  /** Where Networks' workers ask for metadata. */
+  readonly metadataSocket: string;
   readonly log: string;
   /** Recorded requests and answers of the API, one JSON a line. */
   readonly exchanges: string;
@@ -59,6 +61,7 @@ export function layoutOf(name: string, stateDirectory?: string): Layout {
     apiState: join(state, "api.json"),
     control: join(state, "control.sock"),
     mirrorSocket: join(state, "mirror.sock"),
+    metadataSocket: join(state, "metadata.sock"),
     log: join(state, "region.log"),
     exchanges: join(state, "exchanges.jsonl"),
     servers: join(state, "servers"),

@@ -11,7 +11,7 @@ import { createEngine } from "./engine.js";
 import { clearFaults, setFault } from "./faults.js";
 import { createFirewallSync } from "./firewallSync.js";
 import { observePower } from "./machines.js";
-import { createMetadataApp, findServerByAddress } from "./metadata.js";
+import { byHeaders, bySource, createMetadataApp, findServerByAddress } from "./metadata.js";
 import { type ResumeProblem, resume } from "./resume.js";
 import { parseState, printState, type Server, type State } from "./state.js";
 import type { Store } from "./store.js";
@@ -39,6 +39,8 @@ export interface Api {
   readonly app: FastifyInstance;
   /** The metadata service, for 169.254.169.254:80 where the servers reach it. */
   readonly metadata: FastifyInstance;
+  /** The same for servers inside Networks: who asks is in the headers that `ASKING` names, set by the Network's worker. */
+  readonly networkMetadata: FastifyInstance;
   /** The current state. Read only. */
   state(): State;
   /** The whole state as text, for a checkpoint. Call {@link Api.observe} before it to have guests that shut down as off. */
@@ -70,7 +72,8 @@ export function createApi({ backend, store, token, clock = () => new Date(), onE
   const context: Context = { engine, backend, firewalls };
   return {
     app: createApp({ context, token, clock, onExchange }),
-    metadata: createMetadataApp(engine),
+    metadata: createMetadataApp(engine, bySource),
+    networkMetadata: createMetadataApp(engine, byHeaders),
     state: () => engine.state,
     snapshot: () => printState(engine.state),
     restore: (text) => engine.replace(parseState(text)),

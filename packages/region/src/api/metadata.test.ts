@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { ASKING } from "../backend.js";
 import { makeNetwork, makeServer, PUBLIC_KEY, type TestApi, testApi } from "./testing/harness.js";
 
 async function withServer(more: object = {}) {
@@ -145,5 +146,30 @@ describe("the metadata service", () => {
     });
     const { text } = await read(region, "metadata", hidden.private_net[0].ip);
     expect(parse(text)).toMatchObject({ "public-ipv4": "", "network-config": { version: 1, config: [] } });
+  });
+
+  test("inside a Network knows a server by that Network and its address there", async () => {
+    const region = testApi();
+    const [one, two] = [await makeNetwork(region, "one"), await makeNetwork(region, "two")];
+    const hidden = { public_net: { enable_ipv4: false, enable_ipv6: false } };
+    const first = await makeServer(region, "first", { ...hidden, networks: [one.id], user_data: "1" });
+    const second = await makeServer(region, "second", { ...hidden, networks: [two.id], user_data: "2" });
+    expect(first.private_net[0].ip).toBe(second.private_net[0].ip);
+    const ask = async (headers: Record<string, string>) => {
+      const url = "/hetzner/v1/userdata";
+      const { statusCode, body } = await region.api.networkMetadata.inject({ url, headers, remoteAddress: "10.0.1.1" });
+      return statusCode === 200 ? body : statusCode;
+    };
+    const asking = (network: number, address: string) => ({
+      [ASKING.network]: `${network}`,
+      [ASKING.address]: address,
+    });
+    expect(await ask(asking(one.id, first.private_net[0].ip))).toBe("1");
+    expect(await ask(asking(two.id, second.private_net[0].ip))).toBe("2");
+    expect(await ask(asking(two.id, "10.0.1.99"))).toBe(404);
+    expect(await ask({ [ASKING.network]: `${one.id}` })).toBe(404);
+    // A public address is nobody's inside a Network.
+    const shown = await makeServer(region, "shown");
+    expect(await ask(asking(one.id, shown.public_net.ipv4.ip))).toBe(404);
   });
 });

@@ -2,8 +2,9 @@
  * The metadata service as Hetzner's serves it at http://169.254.169.254/hetzner/v1: in the shapes that cloud-init's
  * Hetzner data source reads. The server is known by the address that the request comes from.
  */
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { stringify } from "yaml";
+import { ASKING } from "../backend.js";
 import {
   contains,
   gatewayOf,
@@ -111,12 +112,25 @@ function print(value: unknown): string {
   return typeof value === "object" ? yaml(value) : String(value);
 }
 
+/** How the server that asks is found. */
+type Asking = (state: State, request: FastifyRequest) => Server | undefined;
+
+export const bySource: Asking = (state, request) => findServerByAddress(state, request.ip);
+
+/** For requests that the worker of a Network hands on, and that nobody else can send. */
+export const byHeaders: Asking = (state, { headers }) => {
+  const [address, network] = [headers[ASKING.address], Number(headers[ASKING.network])];
+  const isOf = (server: Server) => server.privateNets.some((net) => net.networkId === network);
+  const server = typeof address === "string" ? findServerByAddress(state, address, network) : undefined;
+  return server && isOf(server) ? server : undefined;
+};
+
 /** The app that the daemon serves at 169.254.169.254:80. Answers 404 to addresses that no server has. */
-export function createMetadataApp(engine: Engine): FastifyInstance {
+export function createMetadataApp(engine: Engine, asking: Asking): FastifyInstance {
   const app = Fastify({ forceCloseConnections: true });
   const respond = (path: string, answer: (state: State, server: Server, key: string) => string | undefined) => {
     app.get(`/hetzner/v1${path}`, async (request, reply) => {
-      const server = findServerByAddress(engine.state, request.ip);
+      const server = asking(engine.state, request);
       const { key = "" } = request.params as { key?: string };
       const text = server && answer(engine.state, server, key);
       reply.type("text/plain; charset=utf-8");

@@ -30,6 +30,8 @@ export const UPLINK = "outside";
 export const METADATA_ADDRESS = "169.254.169.254";
 /** Gateway of every server's public IPv4, and where DNS and the package mirror answer. */
 export const PUBLIC_GATEWAY = "172.31.1.1";
+/** Hetzner's resolvers, which the region's DNS answers at too. */
+export const RESOLVERS = ["185.12.64.1", "185.12.64.2"] as const;
 export const MIRROR_HOST = "mirror.region.internal";
 export const API_PORT = 8080;
 export const API_ENDPOINT = `http://${OUTSIDE.routerIpv4}:${API_PORT}/v1`;

@@ -6,6 +6,7 @@ import {
   OUTSIDE,
   outsideNamespace,
   PUBLIC_GATEWAY,
+  RESOLVERS,
   routerNamespace,
   UPLINK,
 } from "./names.js";
@@ -74,6 +75,7 @@ export async function addRegionNamespaces(name: string): Promise<void> {
   await ipBatch(router, [
     `addr add ${METADATA_ADDRESS}/32 dev lo`,
     `addr add ${PUBLIC_GATEWAY}/32 dev lo`,
+    ...RESOLVERS.map((address) => `addr add ${address}/32 dev lo`),
     `addr add ${OUTSIDE.routerIpv4}/24 dev ${UPLINK}`,
     `addr add ${OUTSIDE.routerIpv6}/64 dev ${UPLINK} nodad`,
     `link set ${UPLINK} up`,

@@ -20,7 +20,7 @@ describe("leases", () => {
   });
 
   it("reach a Network and its routes through its first address, with Hetzner's MTU and no default route", () => {
-    const lease = privateLease("10.0.1.2", network);
+    const lease = privateLease("10.0.1.2", network, { only: false });
     expect(lease.mtu).toBe(1450);
     expect(lease.router).toBeUndefined();
     expect(lease.routes).toEqual([
@@ -28,6 +28,21 @@ describe("leases", () => {
       { destination: "10.0.0.0/16", gateway: "10.0.0.1" },
       { destination: "10.100.0.0/24", gateway: "10.0.0.1" },
     ]);
+  });
+
+  it("reach the metadata service through the Network where there is nothing else", () => {
+    const { routes } = privateLease("10.0.1.2", { ...network, routes: [] }, { only: true });
+    expect(routes).toEqual([
+      { destination: "10.0.0.1/32", gateway: "0.0.0.0" },
+      { destination: "10.0.0.0/16", gateway: "10.0.0.1" },
+      { destination: "169.254.169.254/32", gateway: "10.0.0.1" },
+    ]);
+  });
+
+  it("leave a Network's default route to the servers that want it", () => {
+    const routed = { ...network, routes: [...network.routes, { destination: "0.0.0.0/0", gateway: "10.0.1.1" }] };
+    for (const only of [true, false])
+      expect(privateLease("10.0.1.2", routed, { only })).toEqual(privateLease("10.0.1.2", network, { only }));
   });
 });
 

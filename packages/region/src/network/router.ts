@@ -14,6 +14,7 @@ import {
   PUBLIC_GATEWAY,
   privateTap,
   publicTap,
+  RESOLVERS,
   routerNamespace,
 } from "./names.js";
 import { addRouterNamespace, inNamespace, ipBatch, removeNamespace } from "./namespaces.js";
@@ -25,10 +26,12 @@ export const PRIVATE_MTU = 1450;
 /** The router's side of every link. Always the same, so that a guest that comes back from a checkpoint knows it still. */
 const GATEWAY_MAC = "02:00:ac:1f:01:01";
 const LEASE_SECONDS = 86_400;
+const DEFAULT_ROUTE = "0.0.0.0/0";
 
 interface Network {
   spec: NetworkSpec;
-  readonly dhcp: ChildProcess;
+  /** Its DHCP and metadata service. */
+  readonly worker: ChildProcess;
   /** Interfaces in it, by server. */
   readonly members: Map<number, PrivateInterface>;
 }
@@ -43,32 +46,40 @@ export function publicLease(address: string): Lease {
     routes: [
       { destination: `${PUBLIC_GATEWAY}/32`, gateway: "0.0.0.0" },
       { destination: `${METADATA_ADDRESS}/32`, gateway: PUBLIC_GATEWAY },
-      { destination: "0.0.0.0/0", gateway: PUBLIC_GATEWAY },
+      { destination: DEFAULT_ROUTE, gateway: PUBLIC_GATEWAY },
     ],
   };
 }
 
-/** What a server's interface in a Network is given by DHCP. Pure. */
-export function privateLease(address: string, network: NetworkSpec): Lease {
+/**
+ * What a server's interface in a Network is given by DHCP. A server that is nowhere but here reaches the metadata service
+ * through it. A default route of the Network is not handed out: servers that want it set it themselves, as on Hetzner. Pure.
+ */
+export function privateLease(address: string, network: NetworkSpec, { only }: { only: boolean }): Lease {
   const gateway = firstAddress(network.ipRange);
+  const given = network.routes.filter(({ destination }) => destination !== DEFAULT_ROUTE);
   const routes: Route[] = [
     { destination: `${gateway}/32`, gateway: "0.0.0.0" },
     { destination: network.ipRange, gateway },
-    ...network.routes.map(({ destination }) => ({ destination, gateway })),
+    ...(only ? [{ destination: `${METADATA_ADDRESS}/32`, gateway }] : []),
+    ...given.map(({ destination }) => ({ destination, gateway })),
   ];
   return { address, mtu: PRIVATE_MTU, seconds: LEASE_SECONDS, routes };
 }
 
 export class Router {
   readonly #name: string;
+  readonly #metadataSocket: string;
   readonly #namespace: string;
   readonly #filtered = new Map<number, FilteredServer>();
   readonly #networks = new Map<number, Network>();
   readonly #serial = new Serial();
   readonly #services: { close(): void }[] = [];
 
-  constructor(name: string) {
+  /** `metadataSocket`: where the daemon answers what servers ask the metadata service from inside a Network. */
+  constructor(name: string, metadataSocket: string) {
     this.#name = name;
+    this.#metadataSocket = metadataSocket;
     this.#namespace = routerNamespace(name);
   }
 
@@ -80,7 +91,9 @@ export class Router {
       }
       return undefined;
     });
-    this.#services.push(dhcp, await serveDns(PUBLIC_GATEWAY, { [MIRROR_HOST]: PUBLIC_GATEWAY }));
+    this.#services.push(dhcp);
+    for (const address of [PUBLIC_GATEWAY, ...RESOLVERS])
+      this.#services.push(await serveDns(address, { [MIRROR_HOST]: PUBLIC_GATEWAY }));
     await this.#serial.run(() => this.#applyFilter());
   }
 
@@ -89,6 +102,7 @@ export class Router {
     await this.#serial.run(async () => {
       this.#filtered.set(serverId, { serverId, publicInterface, rules: this.#filtered.get(serverId)?.rules });
       await this.#applyFilter();
+      this.#publishLeasesOf(serverId);
     });
   }
 
@@ -96,6 +110,7 @@ export class Router {
     await this.#serial.run(async () => {
       if (!this.#filtered.delete(serverId)) return;
       await this.#applyFilter();
+      this.#publishLeasesOf(serverId);
     });
   }
 
@@ -158,7 +173,7 @@ export class Router {
     await this.#serial.run(async () => {
       const namespace = networkNamespace(this.#name, spec.networkId);
       const known = this.#networks.get(spec.networkId);
-      const network = known ?? { spec, dhcp: await this.#startDhcp(spec), members: new Map() };
+      const network = known ?? { spec, worker: await this.#startWorker(spec), members: new Map() };
       if (known)
         await ipBatch(
           namespace,
@@ -176,7 +191,7 @@ export class Router {
       const network = this.#networks.get(networkId);
       if (!network) return;
       this.#networks.delete(networkId);
-      network.dhcp.kill("SIGKILL");
+      network.worker.kill("SIGKILL");
       await removeNamespace(networkNamespace(this.#name, networkId));
     });
   }
@@ -185,31 +200,37 @@ export class Router {
     return [...this.#networks.keys()];
   }
 
-  async #startDhcp(spec: NetworkSpec): Promise<ChildProcess> {
+  async #startWorker(spec: NetworkSpec): Promise<ChildProcess> {
     const namespace = networkNamespace(this.#name, spec.networkId);
     const gateway = firstAddress(spec.ipRange);
     if (await addRouterNamespace(namespace)) {
-      await ipBatch(namespace, [`addr add ${gateway}/32 dev lo`]);
+      await ipBatch(namespace, [`addr add ${gateway}/32 dev lo`, `addr add ${METADATA_ADDRESS}/32 dev lo`]);
     }
-    const worker = fileURLToPath(new URL("./dhcpWorker.js", import.meta.url));
-    const [command, args] = inNamespace(namespace, process.execPath, [worker, gateway]);
+    const worker = fileURLToPath(new URL("./networkWorker.js", import.meta.url));
+    const given = [worker, gateway, String(spec.networkId), this.#metadataSocket];
+    const [command, args] = inNamespace(namespace, process.execPath, given);
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
     child.stdin.on("error", () => {});
     await new Promise<void>((resolve, reject) => {
       child.stdout.once("data", () => resolve());
-      child.once("exit", (code) =>
-        reject(new Error(`the DHCP server of network ${spec.networkId} ended with ${code}`)),
-      );
+      child.once("exit", (code) => reject(new Error(`the worker of network ${spec.networkId} ended with ${code}`)));
       child.once("error", reject);
     });
     return child;
   }
 
-  #publishLeases({ spec, members, dhcp }: Network): void {
+  #publishLeasesOf(serverId: number): void {
+    for (const network of this.#networks.values()) if (network.members.has(serverId)) this.#publishLeases(network);
+  }
+
+  #publishLeases({ spec, members, worker }: Network): void {
     const leases = Object.fromEntries(
-      [...members.values()].map((nic) => [nic.mac.toLowerCase(), privateLease(nic.ip, spec)]),
+      [...members].map(([serverId, nic]) => [
+        nic.mac.toLowerCase(),
+        privateLease(nic.ip, spec, { only: !this.#filtered.has(serverId) }),
+      ]),
     );
-    dhcp.stdin?.write(`${JSON.stringify({ leases })}\n`);
+    worker.stdin?.write(`${JSON.stringify({ leases })}\n`);
   }
 
   /** Makes a server a member of a Network: its lease is there before its interface is. */
