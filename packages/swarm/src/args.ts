@@ -154,6 +154,12 @@ export interface SshArgs {
    * in Pulumi's state encrypted and is never sent to a node.
    */
   privateKey: pulumi.Input<string>;
+  /**
+   * The key that `privateKey` takes the place of on servers that are up, and the way to rotate: one deployment with both lets the
+   * new key in, proves it and takes the old one away; the next one is without this argument. Adopted servers keep the keys that
+   * they have. Always treated as a secret. Default: the servers know `privateKey` already.
+   */
+  previousPrivateKey?: pulumi.Input<string>;
   /** Public half, as in `authorized_keys`. Default: derived from the private key. */
   publicKey?: pulumi.Input<string>;
   /**

@@ -50,9 +50,35 @@ export const hostName = text(
 
 const ssh = strict({
   privateKey: inputOf(privateKeySchema),
+  previousPrivateKey: inputOf(privateKeySchema).optional(),
   publicKey: inputOf(publicKeySchema).optional(),
   existing: existing.optional(),
+}).superRefine(({ privateKey, previousPrivateKey }, context) => {
+  if (
+    typeof privateKey === "string" &&
+    typeof previousPrivateKey === "string" &&
+    isSameKey(privateKey, previousPrivateKey)
+  )
+    context.addIssue({
+      code: "custom",
+      path: ["previousPrivateKey"],
+      message: otherKey.allowed,
+      params: { given: otherKey.given },
+    });
 });
+
+/** What is wrong with a previous key that is the present one. */
+export const otherKey = { given: "the key of ssh.privateKey", allowed: "the key before it, or nothing" } as const;
+
+/** Whether two private keys, each checked by its own schema, are one. */
+export function isSameKey(one: string, other: string): boolean {
+  try {
+    return publicKeyOf(one) === publicKeyOf(other);
+  } catch (error) {
+    if (error instanceof SshKeyError) return false;
+    throw error;
+  }
+}
 
 /** What Hetzner Cloud takes as labels: keys and values of up to 63 characters. */
 const labels = z.record(

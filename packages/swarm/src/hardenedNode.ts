@@ -1,18 +1,12 @@
 /** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
 import * as pulumi from "@pulumi/pulumi";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
-import { bootstrapProgram, claimCommand, upgradeProgram, userData } from "./host";
+import { bootstrapProgram, claimCommand, userData } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
+import { type KeyRotation, upgradeStep } from "./keyRotation";
 import { digestOf, onlySsh, payloadOf } from "./policyPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
-import {
-  agentUpgradeStep,
-  bootstrapStep,
-  hostKeyFrom,
-  type PolicyStep,
-  policyStep,
-  type StepPlace,
-} from "./remote/steps";
+import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
 
 export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   /** For messages: `SwarmCluster "prod"`. */
@@ -22,6 +16,8 @@ export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   readonly resource?: string;
   /** The SSH private key, as a secret. */
   readonly privateKey: pulumi.Output<string>;
+  /** Where that key takes the place of another one. */
+  readonly rotation?: KeyRotation | undefined;
   readonly policy: pulumi.Output<Policy>;
   readonly sshPort: number;
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
@@ -78,7 +74,7 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
   const settled = { ...place, target: { ...target, hostKey, dialSeconds } };
   return {
     server: made,
-    place: { ...settled, dependsOn: [agentUpgradeStep(settled, upgradeProgram())] },
+    place: { ...settled, dependsOn: [upgradeStep(settled, plan.rotation)] },
     hostKey,
     payload,
     digest: payload.apply(digestOf),

@@ -6,6 +6,7 @@ import { applyPolicy, bootNode } from "./hardenedNode";
 import { containerSlice } from "./host";
 import { cloudFirewallIds, networkOf, numberOf, type Owner, sshKeyId } from "./infrastructure";
 import { parseArgument } from "./invalidArgument";
+import { announceRotation, retireKey, shownRotation } from "./keyRotation";
 import type { VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable, knownNow, payloadOf } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
@@ -43,30 +44,40 @@ export class HardenedServer extends pulumi.ComponentResource {
     const plan = planServer(name, args);
     const policy = completePolicy(plan.component, args.policy, plan.policy);
     const { serverName, serverType, location, image } = plan;
-    const shown = { policy: policy.apply(policyEntries), server: { serverName, serverType, location, image } };
+    const { privateKey, publicKey, rotation } = sshKeys(plan.component, plan.ssh);
+    const shown = {
+      policy: policy.apply(policyEntries),
+      server: { serverName, serverType, location, image },
+      ...(rotation === undefined ? {} : { sshKey: shownRotation(rotation, false) }),
+    };
     super("hcloud-swarm:index:HardenedServer", name, shown, opts);
 
     const owner: Owner = { ...plan, component: this, name, prefix: serverName };
-    const { privateKey, publicKey } = sshKeys(plan.component, plan.ssh);
     const booted = bootNode(owner, {
       ...plan,
       suffix: "-server",
       network: plan.network === undefined ? undefined : networkOf(plan.network),
-      sshKey: sshKeyId(owner, publicKey, plan.ssh.existing),
+      sshKey: sshKeyId(owner, publicKey, plan.ssh.existing, rotation !== undefined),
       firewallIds: cloudFirewallIds(owner, cloudFirewalls(plan, policy, `${serverLabel}=${serverName}`)),
       privateKey,
+      rotation,
       policy,
       sshPort: plan.policy.ssh.port,
       placementGroup: plan.placementGroup === undefined ? undefined : numberOf(plan.placementGroup.id),
     });
     const { server, hostKey, digest } = booted;
     const { place } = applyPolicy(booted, [], { probationSeconds: plan.timeouts.probation });
+    const verified = verifyHost(place, digest, plan);
+    if (rotation !== undefined) {
+      announceRotation(plan.component, this, rotation, []);
+      retireKey(place, rotation, [verified.step]);
+    }
 
     this.serverName = server.name;
     this.serverId = server.id;
     this.publicIpv4 = server.ipv4Address;
     this.publicIpv6 = server.ipv6Address;
-    this.report = verifyHost(place, digest, plan);
+    this.report = verified.report;
     this.exposure = policy.apply((complete) => exposureTable(complete, [plan.facts]));
     this.sshConfig = pulumi
       .all([server.ipv4Address, hostKey])

@@ -55,7 +55,7 @@ export class HostHardening extends pulumi.ComponentResource {
       { bundle, probationSeconds: timeouts.probation, keepSwarm: true },
     );
 
-    this.report = verifyHost({ ...place, dependsOn: [applied] }, payload.apply(digestOf), plan, armProgram());
+    this.report = verifyHost({ ...place, dependsOn: [applied] }, payload.apply(digestOf), plan, armProgram()).report;
     this.exposure = policy.apply((complete) => exposureTable(complete, [facts]));
     this.registerOutputs({ report: this.report, exposure: this.exposure });
   }

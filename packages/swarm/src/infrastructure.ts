@@ -1,4 +1,5 @@
 /** The Hetzner Cloud resources under the components, each made by one function. */
+import { createHash } from "node:crypto";
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { CloudRules } from "./policyPlan";
@@ -18,11 +19,25 @@ export interface Existing {
   readonly id: pulumi.Input<string>;
 }
 
-/** Id, as the provider's `sshKeys` takes it. */
-export function sshKeyId(owner: Owner, publicKey: pulumi.Input<string>, existing?: Existing): pulumi.Input<string> {
+/**
+ * Id, as the provider's `sshKeys` takes it. A key that takes the place of another one is there beside it until the deployment
+ * ends, under another name: names are unique in a project. Deleted before, the old one would take the servers with it.
+ */
+export function sshKeyId(
+  owner: Owner,
+  publicKey: pulumi.Input<string>,
+  existing: Existing | undefined,
+  rotates: boolean,
+): pulumi.Input<string> {
   if (existing !== undefined) return existing.id;
-  const { component: parent, name, prefix, labels } = owner;
-  return new hcloud.SshKey(`${name}-ssh-key`, { name: prefix, publicKey, labels }, { parent }).id;
+  const { component: parent, name: component, prefix, labels } = owner;
+  const name = rotates ? pulumi.output(publicKey).apply((key) => `${prefix}-${shortDigest(key)}`) : prefix;
+  return new hcloud.SshKey(`${component}-ssh-key`, { name, publicKey, labels }, { parent }).id;
+}
+
+function shortDigest(publicKey: string): string {
+  const [, key = ""] = publicKey.split(" ");
+  return createHash("sha256").update(key).digest("hex").slice(0, 8);
 }
 
 export interface PrivateNetwork {

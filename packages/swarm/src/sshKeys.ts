@@ -2,26 +2,46 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as z from "zod";
 import type { SshArgs } from "./args";
-import { privateKeySchema, publicKeySchema } from "./argsSchema";
-import { parseArgument } from "./invalidArgument";
+import { isSameKey, otherKey, privateKeySchema, publicKeySchema } from "./argsSchema";
+import { InvalidArgumentError, parseArgument } from "./invalidArgument";
+import type { KeyRotation } from "./keyRotation";
 import { publicKeyOf } from "./remote/sshKey";
 
 export interface SshKeys {
   readonly privateKey: pulumi.Output<string>;
   /** `ssh-ed25519 AAAA…`; derived from the private half where it is not given. */
   readonly publicKey: pulumi.Output<string>;
+  /** Where the key takes the place of another one. */
+  readonly rotation?: KeyRotation;
 }
 
-export function sshKeys(
-  component: string,
-  ssh: Pick<SshArgs, "privateKey"> & { publicKey?: pulumi.Input<string> | undefined },
-): SshKeys {
+interface GivenKeys extends Pick<SshArgs, "privateKey"> {
+  readonly publicKey?: pulumi.Input<string> | undefined;
+  readonly previousPrivateKey?: pulumi.Input<string> | undefined;
+}
+
+export function sshKeys(component: string, ssh: GivenKeys): SshKeys {
   const privateKey = checkedLater(component, privateKeySchema, pulumi.secret(ssh.privateKey), "ssh.privateKey");
   const publicKey =
     ssh.publicKey === undefined
       ? pulumi.unsecret(privateKey.apply(publicKeyOf))
       : checkedLater(component, publicKeySchema, ssh.publicKey, "ssh.publicKey");
-  return { privateKey, publicKey };
+  if (ssh.previousPrivateKey === undefined) return { privateKey, publicKey };
+  return { privateKey, publicKey, rotation: rotationOf(component, ssh.previousPrivateKey, privateKey) };
+}
+
+function rotationOf(component: string, given: pulumi.Input<string>, privateKey: pulumi.Output<string>): KeyRotation {
+  const path = "ssh.previousPrivateKey";
+  const previous = checkedLater(component, privateKeySchema, pulumi.secret(given), path);
+  const previousPrivateKey = pulumi.all([previous, privateKey]).apply(([was, is]) => {
+    if (isSameKey(was, is)) throw new InvalidArgumentError(component, [{ path, ...otherKey }]);
+    return was;
+  });
+  return {
+    previousPrivateKey,
+    oldKey: pulumi.unsecret(previousPrivateKey.apply(publicKeyOf)),
+    newKey: pulumi.unsecret(privateKey.apply(publicKeyOf)),
+  };
 }
 
 /** The argument, checked once its value is there; the constructor has checked what was there at once. */

@@ -14,6 +14,7 @@ import {
   spreadGroups,
   sshKeyId,
 } from "./infrastructure";
+import { announceRotation, type KeyRotation, retireKey, shownRotation } from "./keyRotation";
 import type { ClusterNode, VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
@@ -59,16 +60,16 @@ export class SwarmCluster extends pulumi.ComponentResource {
   constructor(name: string, args: SwarmClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = planCluster(name, args);
     const policy = completePolicy(plan.component, args.policy, plan.policy);
-    super("hcloud-swarm:index:SwarmCluster", name, shownInputs(plan, policy), opts);
+    const { privateKey, publicKey, rotation } = sshKeys(plan.component, plan.ssh);
+    super("hcloud-swarm:index:SwarmCluster", name, shownInputs(plan, policy, rotation), opts);
 
     const { timeouts, network: networkPlan } = plan;
     const owner: Owner = { ...plan, component: this, name };
-    const { privateKey, publicKey } = sshKeys(plan.component, plan.ssh);
     const sshPort = plan.policy.ssh.port;
 
     // What stands around servers that are made; those that are adopted have it.
     const makesServers = plan.nodes.some((node) => node.adopt === undefined);
-    const sshKey = makesServers ? sshKeyId(owner, publicKey, plan.ssh.existing) : "";
+    const sshKey = makesServers ? sshKeyId(owner, publicKey, plan.ssh.existing, rotation !== undefined) : "";
     const hasNetwork = makesServers || networkPlan.existing !== undefined || networkPlan.existingSubnet !== undefined;
     const network = hasNetwork ? privateNetwork(owner, networkPlan) : undefined;
     const firewallIds = makesServers
@@ -85,6 +86,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
         suffix: `-${node.resource}`,
         facts: factsOf(node),
         privateKey,
+        rotation,
         policy,
         sshPort,
       };
@@ -113,6 +115,17 @@ export class SwarmCluster extends pulumi.ComponentResource {
       timeouts,
       ...nonceOf(plan.verify),
     });
+
+    if (rotation !== undefined) {
+      const [adopted, made] = [true, false].map((is) => nodes.filter((node) => (node.adopt !== undefined) === is));
+      announceRotation(
+        plan.component,
+        this,
+        rotation,
+        (adopted ?? []).map((node) => node.serverName),
+      );
+      for (const node of made ?? []) retireKey(node.place, rotation, swarm.lastSteps);
+    }
 
     this.nodes = pulumi.output(Object.fromEntries(nodes.map((node) => [node.name, clusterNode(node)])));
     this.swarmId = swarm.id;
@@ -148,12 +161,15 @@ export class SwarmCluster extends pulumi.ComponentResource {
 }
 
 /** What a preview compares: plain, without secrets, one key for each opening and for each node. */
-function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>) {
+function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation: KeyRotation | undefined) {
   const nodes = plan.nodes.map(({ name, pool, role, serverType, location, image, adopt }) => [
     name,
     adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true },
   ]);
-  return { policy: policy.apply(policyEntries), nodes: Object.fromEntries(nodes) };
+  const shown = { policy: policy.apply(policyEntries), nodes: Object.fromEntries(nodes) };
+  if (rotation === undefined) return shown;
+  const keys = plan.nodes.map(({ name, adopt }) => [name, shownRotation(rotation, adopt !== undefined)]);
+  return { ...shown, sshKeys: Object.fromEntries(keys) };
 }
 
 function clusterNode({

@@ -44,6 +44,8 @@ export interface Swarm {
   readonly managerToken: pulumi.Output<string>;
   /** Empty where managers do not lock themselves. */
   readonly unlockKey: pulumi.Output<string>;
+  /** What ends last on each node. */
+  readonly lastSteps: readonly pulumi.Resource[];
   /** By the nodes' names. */
   readonly reports: Readonly<Record<string, pulumi.Output<VerificationReport>>>;
 }
@@ -182,6 +184,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     workerToken: pulumi.secret(newest).apply((known) => known?.workerToken ?? ""),
     managerToken: pulumi.secret(newest).apply((known) => known?.managerToken ?? ""),
     unlockKey: pulumi.secret(newest).apply((known) => known?.unlockKey ?? ""),
+    lastSteps: [...done.values()].map(({ step }) => step),
     reports: Object.fromEntries([...done].map(([name, { result }]) => [name, result.apply(({ report }) => report)])),
   };
 }

@@ -17,13 +17,18 @@ export function nonceOf(verify: VerifyMode): { readonly nonce?: string } {
   return verify === VerifyMode.Always ? { nonce: new Date().toISOString() } : {};
 }
 
+export interface VerifiedHost {
+  readonly step: pulumi.Resource;
+  readonly report: pulumi.Output<VerificationReport>;
+}
+
 /** `afterConfirmation`: shell text between the confirmation and the verification. */
 export function verifyHost(
   place: StepPlace,
   digest: pulumi.Output<string>,
   plan: VerifyPlan,
   afterConfirmation = "",
-): pulumi.Output<VerificationReport> {
+): VerifiedHost {
   const step = lastStep(place, {
     kind: "verification",
     digest,
@@ -32,5 +37,5 @@ export function verifyHost(
     program: `set -eu\n${confirmationAround(afterConfirmation)}${printResult}`,
     ...nonceOf(plan.verify),
   });
-  return pulumi.unsecret(step.stdout).apply(parseReport);
+  return { step, report: pulumi.unsecret(step.stdout).apply(parseReport) };
 }

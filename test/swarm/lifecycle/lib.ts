@@ -58,7 +58,8 @@ export class Life {
   private constructor(
     readonly region: Region,
     readonly stack: Stack,
-    readonly keyFile: string,
+    /** The private key that opens the nodes just now. */
+    public keyFile: string,
     public cluster: Cluster,
     public wish: Wish,
   ) {}
@@ -117,6 +118,20 @@ export class Life {
       });
     }
   }
+}
+
+/** Whether a node lets somebody in who has that key and no other. */
+export async function admits(life: Life, node: ClusterNode, keyFile: string): Promise<boolean> {
+  const only = ["IdentitiesOnly=yes", "IdentityAgent=none", "BatchMode=yes", "ConnectTimeout=20"];
+  const options = only.flatMap((option) => ["-o", option]);
+  const config = join(life.stack.stateDir, "ssh_config");
+  const run = await life.region.exec("ssh", ["-F", config, "-i", keyFile, ...options, node.name, "true"], {
+    reject: false,
+  });
+  if (run.exitCode === 0) return true;
+  // Anything else, such as a host that does not answer, says nothing of the key.
+  expect(String(run.stderr), node.name).toMatch(/Permission denied \(publickey/);
+  return false;
 }
 
 export function note(line: string): void {

@@ -1,5 +1,6 @@
 /** What runs on a host, as text: user-data, the host agent, the program of the first contact. */
 export { agentDigest } from "./agentSources";
+export { addKeyProgram, removeKeyProgram } from "./authorizedKeys";
 export { bootstrapProgram, claimCommand } from "./bootstrap";
 export { armProgram, installProgram, removeProgram, upgradeProgram } from "./existingHost";
 export { containerSlice, userData } from "./userData";

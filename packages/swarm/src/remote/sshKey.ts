@@ -2,7 +2,7 @@
  * SSH keys as text: reading the public half out of a private key, and the one-use host key of a first boot.
  * Everything here is a pure function of its arguments.
  */
-import { createPrivateKey, createPublicKey, hkdfSync, type JsonWebKey } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, hkdfSync, type JsonWebKey } from "node:crypto";
 
 /** A key that cannot be used, told without quoting any of it. */
 export class SshKeyError extends Error {}
@@ -44,6 +44,12 @@ export function publicKeyOf(privateKey: string): string {
   const text = normalizeKeyText(privateKey);
   const blob = text.startsWith(openSshHeader) ? publicBlobOfOpenSshKey(text) : publicBlobOfPem(text);
   return `${new Reader(blob).string().toString("latin1")} ${blob.toString("base64")}`;
+}
+
+/** A public key as `ssh-keygen -l` names it: `SHA256:…`. */
+export function fingerprintOf(publicKey: string): string {
+  const blob = Buffer.from(publicKey.trim().split(/\s+/)[1] ?? "", "base64");
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
 function ed25519KeyPair(seed: Buffer, check: Buffer): SshKeyPair {

@@ -59,19 +59,47 @@ export function agentStep(place: StepPlace, install: string, remove?: string): c
 
 /**
  * Puts a newer agent on a server that booted with one. It opens no connection when it is made: user-data has carried today's.
- * Secret for the preview's sake alone, which would show tens of kilobytes of shell.
+ * Secret for the preview's sake alone, which would show tens of kilobytes of shell. `note` tells there what else it does.
  */
-export function agentUpgradeStep(place: StepPlace, program: string): command.remote.Command {
+export function agentUpgradeStep(
+  place: StepPlace,
+  program: pulumi.Input<string>,
+  note?: pulumi.Input<string>,
+): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-agent`,
     {
       ...common(place),
-      update: asRoot(place, "sh -s"),
+      update: note === undefined ? asRoot(place, "sh -s") : noted(place, note),
       stdin: pulumi.secret(program),
       logging: command.remote.Logging.Stderr,
     },
     options(place),
   );
+}
+
+/** Takes an SSH key away. A server that is made meanwhile never had it, and the step finds nothing to do there. */
+export function keyRemovalStep(
+  place: StepPlace,
+  program: pulumi.Input<string>,
+  note: pulumi.Input<string>,
+): command.remote.Command {
+  return new command.remote.Command(
+    `${place.name}-old-key`,
+    {
+      ...common(place),
+      create: noted(place, note),
+      // No secret, but a page of shell that says no more than the note.
+      stdin: pulumi.secret(program),
+      logging: command.remote.Logging.Stderr,
+    },
+    options(place),
+  );
+}
+
+/** A program on standard input, and a comment that a preview shows. */
+function noted(place: StepPlace, note: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(note).apply((text) => asRoot(place, `sh -s # ${text}`));
 }
 
 export interface PolicyStepInputs extends ApplyOptions {

@@ -4,12 +4,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { SwarmCluster, type SwarmClusterArgs } from "hcloud-swarm";
 
 const config = new pulumi.Config();
-const privateKey = pulumi.secret(readFileSync(config.require("privateKeyFile"), "utf8"));
+const keyOf = (file: string) => pulumi.secret(readFileSync(file, "utf8"));
+const privateKey = keyOf(config.require("privateKeyFile"));
+const previousFile = config.get("previousPrivateKeyFile");
 
 const cluster = new SwarmCluster("life", {
   policy: { publishedPorts: [{ port: 80 }] },
   ...config.getObject<Partial<SwarmClusterArgs>>("args"),
-  ssh: { privateKey },
+  ssh: { privateKey, ...(previousFile === undefined ? {} : { previousPrivateKey: keyOf(previousFile) }) },
   pools: config.requireObject<SwarmClusterArgs["pools"]>("pools"),
 });
 
