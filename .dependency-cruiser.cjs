@@ -13,9 +13,13 @@ module.exports = {
     { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
     {
       name: "pure-parts",
-      comment: "firewall, host, membership and verification know neither Pulumi nor I/O (host may compress)",
+      comment:
+        "firewall, host, membership, maintenance and verification know neither Pulumi nor I/O (host may compress)",
       severity: "error",
-      from: { path: `${src}(firewall|host|membership|verification)/`, pathNot: "(\\.test\\.ts$|/testing/)" },
+      from: {
+        path: `${src}(firewall|host|maintenance|membership|verification)/`,
+        pathNot: "(\\.test\\.ts$|/testing/)",
+      },
       to: {
         path: [
           "^@pulumi/",

@@ -23,6 +23,8 @@ export interface SwarmClusterArgs {
   placementGroups?: PlacementGroupArgs;
   /** What holds for the swarm as a whole. */
   swarm?: SwarmArgs;
+  /** Upgrades and restarts of the nodes, one after the other. Default: none. */
+  maintenance?: MaintenanceArgs;
   /** Docker on the nodes. */
   docker?: DockerArgs;
   /** When nodes are verified. Default: `onChange`. */
@@ -325,6 +327,45 @@ export interface CloudFirewallArgs {
 export interface PlacementGroupArgs {
   /** Default: true. */
   enabled?: boolean;
+}
+
+/** Which packages a maintenance upgrades. */
+export const MaintenanceUpgrade = {
+  /** None. */
+  None: "none",
+  /** Docker's, to the newest that the nodes' package sources have, within `dockerVersion` where it is given. */
+  Docker: "docker",
+  /** All of them (`apt-get dist-upgrade`), within the node's release of Debian. */
+  All: "all",
+} as const;
+export type MaintenanceUpgrade = (typeof MaintenanceUpgrade)[keyof typeof MaintenanceUpgrade];
+
+/**
+ * Upgrades and restarts of the nodes that are up. Before anything, every node is looked at, and its packages are fetched. Then one
+ * node at a time, workers first, is drained, upgraded, restarted, verified and put back to work; a node that fails ends the
+ * deployment, and the next deployment goes on with it. Nodes that somebody drained stay drained.
+ *
+ * With it in the program, servers that are up keep their type, as they keep their image: raise the `replacement` of the nodes
+ * that are to have another `serverType`, and the fresh server comes first.
+ */
+export interface MaintenanceArgs {
+  /**
+   * How often the nodes have been maintained. Raise it to have it done once more on every node. Nodes remember the highest number
+   * that they have had; servers that are made have had that of the program. From 0 to 9999; default: 0, none.
+   */
+  number?: number;
+  /** What a raised number upgrades. Default: `none`. */
+  upgrade?: MaintenanceUpgrade;
+  /** Whether a raised number restarts the nodes. Default: true. */
+  reboot?: boolean;
+  /**
+   * First parts of the version that Docker is to have on every node, such as `28.5`: nodes with another one get the newest of it
+   * that their package sources have, without a higher number and without a restart of the machine, and are kept at it. An older
+   * one than a node has is refused. Default: any.
+   */
+  dockerVersion?: string;
+  /** Bound of fetching, and of installing, a node's packages, in seconds. From 60 to 7200; default: 1800. */
+  timeout?: number;
 }
 
 /** Docker on the nodes. */

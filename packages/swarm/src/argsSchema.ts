@@ -5,6 +5,7 @@ import {
   DockerChannel,
   type HardenedServerArgs,
   type HostHardeningArgs,
+  MaintenanceUpgrade,
   NodeRole,
   type SwarmClusterArgs,
   VerifyMode,
@@ -273,6 +274,22 @@ const docker = strict({
     });
 });
 
+const maintenance = strict({
+  number: whole(0, 9999, "a number of maintenances").default(0),
+  upgrade: oneOf(MaintenanceUpgrade).default(MaintenanceUpgrade.None),
+  reboot: flag.default(true),
+  dockerVersion: text(/^\d{1,4}(\.\d{1,4}){0,2}$/, "the first parts of a version, such as 28.5").optional(),
+  timeout: whole(60, 7200, "seconds").default(1800),
+}).superRefine(({ number, upgrade, reboot }, context) => {
+  if (number > 0 && upgrade === "none" && !reboot)
+    context.addIssue({
+      code: "custom",
+      path: ["number"],
+      message: "0, or something to do: reboot, or upgrade docker or all",
+      params: { given: `${number} with nothing to do` },
+    });
+});
+
 const timeouts = strict({
   boot: whole(30, 3600, "seconds").default(600),
   cloudInit: whole(30, 3600, "seconds").default(900),
@@ -339,6 +356,7 @@ export const swarmClusterSchema = strict({
     autolock: flag.optional(),
   }).prefault({}),
   placementGroups: placementGroups.prefault({}),
+  maintenance: maintenance.optional(),
 }).superRefine(({ policy, pools: given, network: { existing: there, existingSubnet } }, context) => {
   if ((there ?? existingSubnet) === undefined)
     for (const [pool, { nodes = {} }] of Object.entries(given))

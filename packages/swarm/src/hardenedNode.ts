@@ -4,6 +4,7 @@ import { type NodeFacts, type Policy, renderBundle } from "./firewall";
 import { bootstrapProgram, claimCommand, userData } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
 import { type KeyRotation, upgradeStep } from "./keyRotation";
+import { recordOfNewServer, recordPath } from "./maintenance/nodeProgram";
 import { digestOf, onlySsh, payloadOf } from "./policyPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
@@ -21,6 +22,8 @@ export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   readonly policy: pulumi.Output<Policy>;
   readonly sshPort: number;
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
+  /** Number of the maintenance that a server which is made now has had. Default: 0. */
+  readonly maintained?: number;
   readonly timeouts: { readonly boot: number; readonly cloudInit: number; readonly probation: number };
 }
 
@@ -55,12 +58,25 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
   const payload = plan.policy.apply((policy) => payloadOf(component, policy, facts));
   const smallPayload = plan.policy.apply((policy) => payloadOf(component, onlySsh(policy), facts));
   const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, plan.resource ?? facts.name));
+  const { maintained = 0 } = plan;
+  const record = maintained === 0 ? {} : { record: { path: recordPath, text: recordOfNewServer(maintained) } };
   const made = server(owner, {
     ...plan,
     userData: pulumi
       .all([firstKey, payload, smallPayload])
-      .apply(([hostKey, full, small]) => userData({ hostKey, payload: full, smallPayload: small, sshPort, docker })),
+      .apply(([hostKey, full, small]) =>
+        userData({ hostKey, payload: full, smallPayload: small, sshPort, docker, ...record }),
+      ),
   });
+  if (plan.keepsType)
+    made.serverType.apply((type) => {
+      if (type !== plan.serverType)
+        void pulumi.log.warn(
+          `${component}: ${plan.serverName} is a ${type} and stays one. For a ${plan.serverType} raise its 'replacement': a fresh ` +
+            "server joins, then this one is drained and leaves",
+          owner.component,
+        );
+    });
   const target = { host: made.ipv4Address, port: sshPort, user: "root", privateKey };
   const place = { name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made, identity: made.id };
   const bootstrap = bootstrapStep(

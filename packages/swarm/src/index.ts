@@ -10,6 +10,8 @@ export {
   type HostConnectionArgs,
   type HostHardeningArgs,
   type HostSwarmArgs,
+  type MaintenanceArgs,
+  MaintenanceUpgrade,
   type NetworkArgs,
   type NodeArgs,
   NodeRole,

@@ -156,6 +156,8 @@ export interface ServerPlan {
    * swarm is deleted it must have left. Default: false.
    */
   readonly staysPut?: boolean;
+  /** A changed type waits for another server, too: it would power this one off. Default: false. */
+  readonly keepsType?: boolean;
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
@@ -188,6 +190,7 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
         ...(replaces === undefined ? ["userData"] : []),
         "sshKeys",
         ...(plan.staysPut ? ["image", "location"] : []),
+        ...(plan.keepsType ? ["serverType"] : []),
       ],
       ...(replaces === undefined ? {} : { aliases: [replaces] }),
       // Names are unique in a project.

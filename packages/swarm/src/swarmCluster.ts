@@ -15,6 +15,7 @@ import {
   sshKeyId,
 } from "./infrastructure";
 import { announceRotation, type KeyRotation, retireKey, shownRotation } from "./keyRotation";
+import { planMaintenance } from "./maintenance/plan";
 import type { ClusterNode, VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
 import { sshConfig } from "./remote/sshConfig";
@@ -79,6 +80,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       owner,
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
     );
+    const maintained = plan.maintenance?.number ?? 0;
     const servers = plan.nodes.map((node) => {
       const common = {
         ...plan,
@@ -97,9 +99,11 @@ export class SwarmCluster extends pulumi.ComponentResource {
       }
       const placementGroup = existingGroup ? numberOf(existingGroup.id) : groups.get(node.placementGroup ?? "");
       const replaces = node.replaces === undefined ? undefined : pulumiAlias(node.replaces);
+      const staysPut = !replaces;
+      const upkeep = staysPut && plan.maintenance !== undefined ? { maintained, keepsType: true } : {};
       return {
         ...node,
-        ...bootNode(owner, { ...common, placementGroup, network, sshKey, firewallIds, replaces, staysPut: !replaces }),
+        ...bootNode(owner, { ...common, placementGroup, network, sshKey, firewallIds, replaces, staysPut, ...upkeep }),
       };
     });
     const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node, network) }));
@@ -113,6 +117,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       overlayRange: networkPlan.overlayRange,
       swarm: plan.swarm,
       timeouts,
+      maintenance: plan.maintenance,
       ...nonceOf(plan.verify),
     });
 
@@ -167,9 +172,16 @@ function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation:
     adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true },
   ]);
   const shown = { policy: policy.apply(policyEntries), nodes: Object.fromEntries(nodes) };
-  if (rotation === undefined) return shown;
-  const keys = plan.nodes.map(({ name, adopt }) => [name, shownRotation(rotation, adopt !== undefined)]);
-  return { ...shown, sshKeys: Object.fromEntries(keys) };
+  const keys =
+    rotation && plan.nodes.map(({ name, adopt }) => [name, shownRotation(rotation, adopt !== undefined)] as const);
+  const turns = plan.maintenance === undefined ? [] : planMaintenance(plan.nodes, plan.maintenance);
+  return {
+    ...shown,
+    ...(keys === undefined ? {} : { sshKeys: Object.fromEntries(keys) }),
+    ...(plan.maintenance === undefined
+      ? {}
+      : { maintenance: Object.fromEntries(turns.map(({ node, text }) => [node, text])) }),
+  };
 }
 
 function clusterNode({

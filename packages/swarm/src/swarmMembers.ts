@@ -7,6 +7,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { applyPolicy, type BootedNode } from "./hardenedNode";
 import { agentDigest } from "./host";
+import type { MaintenanceSettings } from "./maintenance/plan";
 import { accessOf, type ManagerAccount, spokesman } from "./membership/locate";
 import { planMembership, type SwarmNode } from "./membership/plan";
 import { memberResult } from "./membership/result";
@@ -19,6 +20,7 @@ import type { VerificationReport } from "./outputs";
 import { RefusedChangeError } from "./refusedChange";
 import { confirmationAround, printResult } from "./remote/confirmation";
 import { type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
+import { maintainNodes } from "./swarmMaintenance";
 
 export interface SwarmServer extends SwarmNode, BootedNode {
   /** Its name in Hetzner Cloud, which is its name in the swarm. */
@@ -33,7 +35,13 @@ export interface SwarmSettings {
   /** IPv4 range that overlay networks are cut from. */
   readonly overlayRange: string;
   readonly swarm: SwarmWideSettings;
-  readonly timeouts: { readonly swarm: number; readonly drain: number; readonly probation: number };
+  readonly timeouts: {
+    readonly boot: number;
+    readonly swarm: number;
+    readonly drain: number;
+    readonly probation: number;
+  };
+  readonly maintenance?: MaintenanceSettings | undefined;
   /** Changes on every run where every `up` is to verify. */
   readonly nonce?: string | undefined;
 }
@@ -177,7 +185,19 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     }),
   );
   const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
-  for (const node of placed) peersStep({ ...node.place, dependsOn: [roster] }, epoch);
+  const settled = placed.map((node) => peersStep({ ...node.place, dependsOn: [roster] }, epoch));
+  if (settings.maintenance !== undefined) {
+    const unlockKey = pulumi.secret(newest).apply((known) => known?.unlockKey ?? "");
+    const inSwarm = placed.map((node) => ({
+      ...node,
+      swarmNodeId: (done.get(node.name)?.result ?? openResult(started.stdout)).apply(({ nodeId }) => nodeId),
+    }));
+    maintainNodes(inSwarm, settings.maintenance, {
+      ...settings,
+      after: settled,
+      ...(settings.swarm.autolock ? { unlockKey } : {}),
+    });
+  }
 
   return {
     id: openResult(started.stdout).apply((result) => result.swarmId),

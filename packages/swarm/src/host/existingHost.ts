@@ -3,7 +3,8 @@ import { gzipSync } from "node:zlib";
 import { agentScript, unitFiles } from "./agentSources";
 import { unitPath } from "./userData";
 
-const agentPath = "/opt/hcloud-iptables.sh";
+/** The host agent on a host. */
+export const agentPath = "/opt/hcloud-iptables.sh";
 const dropIn = "10-hcloud-iptables.conf";
 const dropInFolder = unitPath(dropIn).slice(0, unitPath(dropIn).lastIndexOf("/"));
 const files = [

@@ -2,5 +2,5 @@
 export { agentDigest } from "./agentSources";
 export { addKeyProgram, removeKeyProgram } from "./authorizedKeys";
 export { bootstrapProgram, claimCommand } from "./bootstrap";
-export { armProgram, installProgram, removeProgram, upgradeProgram } from "./existingHost";
+export { agentPath, armProgram, installProgram, removeProgram, upgradeProgram } from "./existingHost";
 export { containerSlice, userData } from "./userData";

@@ -12,6 +12,8 @@ export interface UserDataPlan {
   readonly payload: string;
   /** Boots in its place where `payload` does not fit: one that opens no more than it, and SSH at least. */
   readonly smallPayload?: string;
+  /** What the server is born with at a path of its own. Default: nothing. */
+  readonly record?: { readonly path: string; readonly text: string };
   readonly sshPort: number;
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
 }
@@ -40,7 +42,7 @@ function fits(text: string): boolean {
   return Buffer.byteLength(text) <= limit;
 }
 
-function cloudConfig({ hostKey, payload, sshPort, docker }: Omit<UserDataPlan, "smallPayload">): string {
+function cloudConfig({ hostKey, payload, record, sshPort, docker }: Omit<UserDataPlan, "smallPayload">): string {
   const config = {
     // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned. Where keys are given,
     // cloud-init makes no others.
@@ -60,6 +62,7 @@ function cloudConfig({ hostKey, payload, sshPort, docker }: Omit<UserDataPlan, "
       plain("/etc/hcloud-iptables/docker-options", "0600", versionedOptions(docker.daemonOptions)),
       plain("/etc/ssh/sshd_config.d/10-hcloud-swarm.conf", "0644", sshdOptions(sshPort)),
       packed(setupPath, "0755", setupProgram(docker)),
+      ...(record === undefined ? [] : [plain(record.path, "0644", record.text)]),
     ],
     runcmd: [["sh", setupPath]],
   };

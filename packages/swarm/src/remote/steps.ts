@@ -185,6 +185,41 @@ export function clusterStep(place: ClusterPlace, program: pulumi.Output<string |
   );
 }
 
+/** One part of a node's maintenance, on the node or on a manager. */
+export interface MaintenancePart {
+  readonly name: string;
+  readonly target: SshTarget;
+  readonly parent: pulumi.Resource;
+  readonly dependsOn: readonly pulumi.Resource[];
+  /** What a preview shows: which node, and what is done to it. Letters and what is no special character of the shell's. */
+  readonly title: string;
+  /** For parts on the node itself: another server is maintained anew. */
+  readonly identity?: pulumi.Input<string>;
+  /** Without anything to do no connection is made. */
+  readonly isDue: pulumi.Input<boolean>;
+  readonly program: pulumi.Input<string>;
+}
+
+/** The program is secret for the preview's sake, which would show kilobytes of shell, and for an unlock key that may be in it. */
+export function maintenanceStep(part: MaintenancePart): command.remote.Command {
+  const { name, target, parent, dependsOn, title, identity, isDue, program } = part;
+  // The provider runs nothing where there is no command text; its types do not say that this may be known later.
+  const due = (text: pulumi.Input<string>) =>
+    pulumi.all([isDue, text]).apply(([yes, known]) => (yes ? known : undefined)) as pulumi.Output<string>;
+  return new command.remote.Command(
+    name,
+    {
+      connection: connection(target),
+      create: due(rootText(target.user, `sh -s # ${title}`)),
+      stdin: pulumi.secret(due(program)),
+      ...(identity === undefined ? {} : { triggers: [identity] }),
+      addPreviousOutputInEnv: false,
+      logging: command.remote.Logging.Stderr,
+    },
+    { parent, dependsOn: [...dependsOn] },
+  );
+}
+
 /** Remembers a text as it was when the component was first deployed. No command is run for it, here or elsewhere. */
 export function firstValue(
   name: string,

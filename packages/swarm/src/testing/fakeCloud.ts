@@ -44,6 +44,8 @@ export interface FakeOptions {
    * one. They stay as they are, whatever the program says of them.
    */
   readonly servers?: Readonly<Record<string, object>>;
+  /** What nodes say of their maintenance, by their servers' names. Default: it is to be done. */
+  readonly maintenance?: Readonly<Record<string, string>>;
   /** Id of the server that started the swarm. Default: what the program says. */
   readonly founder?: string;
 }
@@ -54,6 +56,7 @@ export async function fakeCloud({
   slow = false,
   founder,
   servers = {},
+  maintenance = {},
 }: FakeOptions = {}): Promise<FakeCloud> {
   const asked: Asked[] = [];
   const leader = swarm.find((one) => one.role === "manager" && !one.dead);
@@ -81,10 +84,14 @@ export async function fakeCloud({
   let clock = 0;
   let ids = 100;
   let hosts = 1;
-  const stdoutOf = (name: string, inputs: Asked["inputs"]): string => {
+  const stdoutOf = (name: string, inputs: Asked["inputs"]): string | undefined => {
     if (name.endsWith("-bootstrap")) return hostKey;
     if (name.endsWith("-policy"))
       return String(inputs.create).includes("survey") ? survey(name.replace("-policy", "")) : "";
+    const [, maintained, part] = /^(.*)-maintenance-(.*)$/.exec(name) ?? [];
+    if (part !== undefined && inputs.create === undefined) return undefined;
+    if (part === "prepare") return `${maintenance[maintained ?? ""] ?? "todo"}\n`;
+    if (part === "work" || part === "verify") return "ok\n";
     if (!/-(membership|verification)$/.test(name)) return "";
     const report = {
       version: 1,

@@ -1,0 +1,111 @@
+/**
+ * What a manager does for a node that is maintained, as programs for `sh -s`, without any secret: it drains the node and puts it
+ * back to work. Two labels of the node in its swarm say how it stands: `hcloud-swarm.away` what it was before it was drained,
+ * `hcloud-swarm.maintained` which maintenance was the last. A node that somebody else has drained stays so.
+ */
+import { swarmShell, taskShell } from "../membership/transitionScript";
+import { quote } from "../shell";
+
+export const awayLabel = "hcloud-swarm.away";
+export const maintainedLabel = "hcloud-swarm.maintained";
+
+interface AnyPlan {
+  /** Of the node in its swarm. */
+  readonly id: string;
+  /** Its server's name, for messages. */
+  readonly name: string;
+  readonly token: string;
+  /** For a swarm's own answer, in seconds. */
+  readonly waitSeconds: number;
+}
+export interface DrainPlan extends AnyPlan {
+  /** For the tasks to run elsewhere, in seconds; after it the maintenance goes on all the same. */
+  readonly drainSeconds: number;
+}
+export interface ActivatePlan extends AnyPlan {
+  /** `ok`, or what failed on the node. */
+  readonly outcome: string;
+}
+
+function program(values: Record<string, string>, script: string): string {
+  const head = Object.entries(values).map(([key, value]) => `${key}=${quote(value)}\n`);
+  return `${head.join("")}${swarmShell}${script}`;
+}
+
+const shared = `
+label() { of_node "$1" "{{with .Spec.Labels}}{{with index . \\"$2\\"}}{{.}}{{end}}{{end}}"; }
+state_of() { of_node "$1" '{{.Status.State}}'; }
+availability_of() { of_node "$1" '{{.Spec.Availability}}'; }
+until_true "$seconds" has_leader || fail 'the swarm has no leader: its quorum is lost'
+is_there "$id" || fail "$node is no node of this swarm"
+`;
+
+const drain = `${taskShell}${shared}
+if [ "$(label "$id" ${maintainedLabel})" = "$token" ]; then
+  say "$node has had maintenance $token"
+  exit 0
+fi
+others=0
+for other in $(docker node ls --quiet); do
+  [ "$other" != "$id" ] || continue
+  if [ -n "$(label "$other" ${awayLabel})" ]; then
+    fail "$(of_node "$other" '{{.Description.Hostname}}') is away for maintenance, and one node goes at a time. When it is as it has to be:" \\
+      "docker node update --availability active --label-rm ${awayLabel} $other"
+  fi
+  if [ "$(state_of "$other") $(availability_of "$other")" = 'ready active' ]; then others=$((others + 1)); fi
+done
+[ "$(state_of "$id")" = ready ] || fail "$node is $(state_of "$id"), so it cannot be maintained: repair it, or raise its 'replacement'"
+if [ "$(role_of "$id")" = manager ]; then
+  yes=0 all=0
+  for manager in $(docker node ls --quiet --filter role=manager); do
+    all=$((all + 1))
+    if answers "$manager"; then yes=$((yes + 1)); fi
+  done
+  if [ "$all" -gt 1 ] && [ $((2 * (yes - 1))) -le "$all" ]; then
+    fail "without $node only $((yes - 1)) of $all managers would answer, and the swarm would lose its quorum. Nothing has been done to it;" \\
+      'repair or replace the silent managers first'
+  fi
+fi
+availability=$(availability_of "$id")
+away=$(label "$id" ${awayLabel})
+if [ "$availability" = drain ] && [ -z "$away" ]; then
+  say "$node is drained already, and stays so"
+  exit 0
+fi
+if [ "$others" -eq 0 ]; then
+  say "$node is not drained: there is no other node for its tasks, they are away meanwhile"
+  exit 0
+fi
+lacking=$(wanting)
+[ -n "$lacking" ] || lacking='-'
+update --availability drain --label-add "${awayLabel}=\${away:-$availability}" "$id"
+until_true "$drain_seconds" have_moved "$id" || {
+  say "$node: its tasks have not all come up elsewhere within $drain_seconds s; it is maintained all the same. Services that lack tasks:" $(wanting)
+}
+`;
+
+/** Nothing of the node is changed where the swarm would not bear its absence. */
+export function drainProgram({ id, name, token, waitSeconds, drainSeconds }: DrainPlan): string {
+  const values = { id, node: name, token, seconds: String(waitSeconds), drain_seconds: String(drainSeconds) };
+  return program(values, drain);
+}
+
+const activate = `${shared}
+is_back() { if [ "$(role_of "$id")" = manager ]; then answers "$id"; else [ "$(state_of "$id")" = ready ]; fi; }
+until_true "$seconds" is_back || fail "$node is up, and the swarm does not see it after $seconds s. It stays drained; deploy again when it does"
+away=$(label "$id" ${awayLabel})
+if [ -n "$away" ]; then
+  update --availability "$away" --label-rm ${awayLabel} --label-add "${maintainedLabel}=$token" "$id"
+else
+  update --label-add "${maintainedLabel}=$token" "$id"
+fi
+say "$node is back, $(availability_of "$id")"
+[ "$outcome" = ok ] ||
+  fail "$node is back as it was, and verified, but $outcome (/var/log/hcloud-swarm-maintenance.log there). The nodes after it were not" \\
+    'touched. Put it right and raise maintenance.number'
+`;
+
+/** Also after work that failed: the node is verified by then. It fails afterwards, so that the next node is not begun. */
+export function activateProgram({ id, name, token, waitSeconds, outcome }: ActivatePlan): string {
+  return program({ id, node: name, token, outcome, seconds: String(waitSeconds) }, activate);
+}
