@@ -99,7 +99,8 @@ function broken(event: unknown, changes: readonly Change[]): string[] {
     const all = places(copy);
     const place = all[leaf % Math.max(1, all.length)];
     if (!place) continue;
-    if (how === "put") place.holder[place.key] = poison;
+    // A copy: a later change may reach into it, and the next case draws it again.
+    if (how === "put") place.holder[place.key] = structuredClone(poison);
     else if (how === "drop") delete place.holder[place.key];
     else if (how === "key") place.holder[`${place.key}.${SECRET}`] = place.holder[place.key];
     else if (how === "twice") twice = true;
