@@ -10,6 +10,7 @@ const extraPort = config.getNumber("extraPort");
 const image = config.get("image");
 const shape = image === undefined ? {} : { image };
 const workers = config.getNumber("workers") ?? 2;
+const cloudInit = config.getNumber("cloudInitSeconds"); // where machines are slow, such as emulated ones
 
 const cluster = new SwarmCluster("demo", {
   ssh: { privateKey: pulumi.secret(readFileSync(keyFile, "utf8")) },
@@ -18,6 +19,7 @@ const cluster = new SwarmCluster("demo", {
     ...(workers === 0 ? {} : { worker: { role: "worker", count: workers, ...shape } }),
   },
   ...(verify === undefined ? {} : { verify }),
+  ...(cloudInit === undefined ? {} : { timeouts: { cloudInit } }),
   // Everything that is not named here is closed, but for SSH.
   policy: {
     publishedPorts: [{ port: 80 }, { port: 443 }, ...(extraPort === undefined ? [] : [{ port: extraPort }])],

@@ -110,6 +110,8 @@ async function main(): Promise<number> {
     const opened = await openStack({ region, program: join(root, "examples/cluster"), name: "cluster" });
     stack = opened;
     await opened.setConfig("privateKeyFile", key);
+    // Emulated machines on a slow computer take twenty minutes.
+    await opened.setConfig("cloudInitSeconds", "2400");
     await phase("`pulumi up` (1 manager, 2 workers)", () => opened.up(progress));
     const cluster = await openCluster(region, opened, key);
     await phase("two services on every node", async () => {

@@ -63,6 +63,8 @@ async function makeCluster(region: Region, name: string, stateDir: string): Prom
   await stack.setConfig("privateKeyFile", keyFile);
   const workers = process.env.HCS_WORKERS ?? "2";
   await stack.setConfig("workers", workers);
+  // Three emulated machines on a slow computer take twenty minutes.
+  await stack.setConfig("cloudInitSeconds", "2400");
   const run = await phase(`\`pulumi up\` (1 manager, ${workers} workers)`, () =>
     stack.up((line) => (/created|failed|error/.test(line) ? say(`    ${line.trim()}`) : undefined)),
   );
