@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `pnpm check`: format, lint, types, structure. Everything that can be said without running the program, in under a minute.
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,7 +14,8 @@ const tracked = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude
   encoding: "utf8",
 })
   .stdout.split("\n")
-  .filter(Boolean);
+  // git lists a file that was deleted until that is staged.
+  .filter((file) => file !== "" && existsSync(join(root, file)));
 const shell = tracked.filter((file) => file.endsWith(".sh"));
 
 /** Name, command, and what to do about it. */

@@ -171,16 +171,14 @@ function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation:
     name,
     adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true },
   ]);
-  const shown = { policy: policy.apply(policyEntries), nodes: Object.fromEntries(nodes) };
   const keys =
     rotation && plan.nodes.map(({ name, adopt }) => [name, shownRotation(rotation, adopt !== undefined)] as const);
-  const turns = plan.maintenance === undefined ? [] : planMaintenance(plan.nodes, plan.maintenance);
+  const turns = plan.maintenance && planMaintenance(plan.nodes, plan.maintenance);
   return {
-    ...shown,
+    policy: policy.apply(policyEntries),
+    nodes: Object.fromEntries(nodes),
     ...(keys === undefined ? {} : { sshKeys: Object.fromEntries(keys) }),
-    ...(plan.maintenance === undefined
-      ? {}
-      : { maintenance: Object.fromEntries(turns.map(({ node, text }) => [node, text])) }),
+    ...(turns === undefined ? {} : { maintenance: Object.fromEntries(turns.map(({ node, text }) => [node, text])) }),
   };
 }
 

@@ -51,6 +51,13 @@ describe("maintenance", () => {
     }
   });
 
+  it("is over before a rotated SSH key is taken away: a node that restarts could not be reached", async () => {
+    const was = bootstrapHostKey("the key before", "key", "pair");
+    const { cloud } = await up({ number: 1 }, {}, { ssh: { privateKey, previousPrivateKey: was.privateKey } });
+    for (const node of order)
+      expect(cloud.isDoneBefore("prod-m1-maintenance-activate", `prod-${node}-old-key`), node).toBe(true);
+  });
+
   it("drains and activates a node on another manager, and works on the node itself", async () => {
     const { cloud, cluster } = await up({ number: 1 });
     const nodes = await known(cluster.nodes);

@@ -30,11 +30,12 @@ export interface MaintenanceContext {
 /** While a node restarts its dials are refused at once, and count as much as those that nobody answers. */
 const refusedDials = 3;
 
+/** Gives what ends when no node is away any more. */
 export function maintainNodes(
   nodes: readonly MaintainedNode[],
   settings: MaintenanceSettings,
   { owner, timeouts, after, unlockKey }: MaintenanceContext,
-): void {
+): readonly pulumi.Resource[] {
   const token = tokenOf(settings);
   const parent = owner.component;
   const part = (turn: Turn, kind: string) => {
@@ -92,6 +93,7 @@ export function maintainNodes(
       .apply(([plan, said]) => ({ ...plan, outcome: (said ?? "").trim() }));
     before = [step("activate", "put back to work", "manager", outcome.apply(activateProgram))];
   }
+  return before;
 }
 
 function must<N extends SwarmNode>(nodes: readonly N[], name: string): N {

@@ -52,7 +52,7 @@ export interface Swarm {
   readonly managerToken: pulumi.Output<string>;
   /** Empty where managers do not lock themselves. */
   readonly unlockKey: pulumi.Output<string>;
-  /** What ends last on each node. */
+  /** When these have ended, every node has been reached and none is away for maintenance. */
   readonly lastSteps: readonly pulumi.Resource[];
   /** By the nodes' names. */
   readonly reports: Readonly<Record<string, pulumi.Output<VerificationReport>>>;
@@ -158,9 +158,11 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     done.set(node.name, { step: joined, result: openResult(joined.stdout) });
   }
 
+  const resultOf = (name: string) => done.get(name)?.result ?? openResult(started.stdout);
+
   const wished = pulumi.all(
     order.map(({ name, serverName, role }) =>
-      (done.get(name)?.result ?? openResult(started.stdout)).apply(({ nodeId }) => ({
+      resultOf(name).apply(({ nodeId }) => ({
         id: nodeId,
         name: serverName,
         role,
@@ -186,25 +188,22 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   );
   const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
   const settled = placed.map((node) => peersStep({ ...node.place, dependsOn: [roster] }, epoch));
-  if (settings.maintenance !== undefined) {
-    const unlockKey = pulumi.secret(newest).apply((known) => known?.unlockKey ?? "");
-    const inSwarm = placed.map((node) => ({
-      ...node,
-      swarmNodeId: (done.get(node.name)?.result ?? openResult(started.stdout)).apply(({ nodeId }) => nodeId),
-    }));
-    maintainNodes(inSwarm, settings.maintenance, {
-      ...settings,
-      after: settled,
-      ...(settings.swarm.autolock ? { unlockKey } : {}),
-    });
-  }
+  const unlockKey = pulumi.secret(newest).apply((known) => known?.unlockKey ?? "");
+  const maintained =
+    settings.maintenance === undefined
+      ? []
+      : maintainNodes(
+          placed.map((node) => ({ ...node, swarmNodeId: resultOf(node.name).apply(({ nodeId }) => nodeId) })),
+          settings.maintenance,
+          { ...settings, after: settled, ...(settings.swarm.autolock ? { unlockKey } : {}) },
+        );
 
   return {
     id: openResult(started.stdout).apply((result) => result.swarmId),
     workerToken: pulumi.secret(newest).apply((known) => known?.workerToken ?? ""),
     managerToken: pulumi.secret(newest).apply((known) => known?.managerToken ?? ""),
-    unlockKey: pulumi.secret(newest).apply((known) => known?.unlockKey ?? ""),
-    lastSteps: [...done.values()].map(({ step }) => step),
+    unlockKey,
+    lastSteps: [...[...done.values()].map(({ step }) => step), ...maintained],
     reports: Object.fromEntries([...done].map(([name, { result }]) => [name, result.apply(({ report }) => report)])),
   };
 }

@@ -17,7 +17,7 @@ const before = new Map<string, string>();
 const publicKey = (file: string): string => readFileSync(`${file}.pub`, "utf8").split(" ").slice(0, 2).join(" ").trim();
 const fingerprint = async (file: string): Promise<string> =>
   (await execa("ssh-keygen", ["-l", "-f", `${file}.pub`])).stdout.split(" ")[1] ?? "";
-const authorizedKeys = (node: ClusterNode): Promise<string> => life.cluster.ssh(node, "cat /root/.ssh/authorized_keys");
+const authorizedKeys = (node: ClusterNode): Promise<string> => life.cluster.ssh(node, "cat ~root/.ssh/authorized_keys");
 const keysOf = async (file: string): Promise<Record<string, boolean>> => {
   const answers: Record<string, boolean> = {};
   for (const node of life.cluster.nodes) answers[node.name] = await admits(life, node, file);
@@ -45,7 +45,7 @@ beforeAll(async () => {
   for (const node of life.cluster.nodes) {
     // Somebody else's key, one with conditions, and a remark that names the old key.
     const lines = [publicKey(stranger), `from="192.0.2.0/24" ${publicKey(stranger)} ann`, `# ${publicKey(oldFile)}`];
-    await life.cluster.ssh(node, "cat >>/root/.ssh/authorized_keys", `${lines.join("\n")}\n`);
+    await life.cluster.ssh(node, "cat >>~root/.ssh/authorized_keys", `${lines.join("\n")}\n`);
     before.set(node.name, await authorizedKeys(node));
   }
 });

@@ -2,9 +2,9 @@
  * The metadata service inside a Network. Its namespace has no way to the daemon's, so requests go on over a Unix socket, with
  * the Network and the address that they come from: Networks may have the same addresses.
  */
-import { createServer, request as send } from "node:http";
-import { pipeline } from "node:stream";
+import { createServer } from "node:http";
 import { ASKING } from "../backend.js";
+import { forward, listen } from "../support/forward.js";
 import { METADATA_ADDRESS } from "./names.js";
 
 /** Listens on port 80 of the metadata service's address. Resolves when it listens. */
@@ -14,22 +14,13 @@ export async function serveMetadata(
   { host, port }: { host: string; port: number } = { host: METADATA_ADDRESS, port: 80 },
 ): Promise<{ readonly port: number; close(): void }> {
   const server = createServer((incoming, outgoing) => {
-    const { url: path, method } = incoming;
     const address = incoming.socket.remoteAddress ?? "";
     const headers = { [ASKING.network]: networkId, [ASKING.address]: address };
-    const onward = send({ socketPath, path, method, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      pipeline(answer, outgoing, () => {});
-    });
-    onward.on("error", () => {
-      if (!outgoing.headersSent) outgoing.writeHead(502);
-      outgoing.end();
-    });
-    // The service only answers questions: nothing that a server sends along matters.
+    // Without what the server sends along: the service only answers questions, and a body could pass for a request of its own.
     incoming.resume();
-    onward.end();
+    forward(incoming, outgoing, socketPath, headers).end();
   });
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve));
+  await listen(server, host, port);
   const bound = server.address();
   return { port: typeof bound === "object" && bound !== null ? bound.port : port, close: () => server.close() };
 }

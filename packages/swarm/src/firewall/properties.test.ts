@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type Bundle, evaluate, type Packet, readBundle } from "../testing/evaluator";
 import { compileCloudFirewall } from "./cloudFirewall";
 import { compileRuleset } from "./compile";
 import { exposureOf } from "./exposure";
@@ -8,7 +9,6 @@ import { parsePayload, renderPayload } from "./payload";
 import { normalizePolicy, type PolicyInput } from "./policy";
 import { policyEntries } from "./policyEntries";
 import { nodes, packets, peers, policies } from "./testing/arbitraries";
-import { type Bundle, evaluate, type Packet, readBundle } from "./testing/evaluator";
 import { isOpen } from "./testing/meaning";
 import { shadowedRules } from "./testing/shadow";
 

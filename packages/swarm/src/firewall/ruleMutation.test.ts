@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { evaluate, type Packet, readBundle } from "../testing/evaluator";
 import { compileRuleset } from "./compile";
 import { renderPayload } from "./payload";
 import { normalizePolicy } from "./policy";
 import { packets, peers } from "./testing/arbitraries";
 import { broad, broadNode } from "./testing/broad";
-import { evaluate, type Packet, readBundle } from "./testing/evaluator";
 import { isOpen } from "./testing/meaning";
 
 describe("the packets of these tests", () => {

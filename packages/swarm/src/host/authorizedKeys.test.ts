@@ -39,7 +39,7 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 const run = (program: string) =>
   spawnSync("sh", ["-s"], {
-    input: `set -eu\n${program.replaceAll("/root/", `${home}/`)}`,
+    input: `set -eu\n${program.replaceAll("~root/", `${home}/`)}`,
     encoding: "utf8",
     env: { ...process.env, PATH: `${join(home, "bin")}:${process.env.PATH}` },
   });

@@ -4,7 +4,8 @@
  */
 import { quote } from "../shell";
 
-const keysPath = "/root/.ssh/authorized_keys";
+/** Of root, wherever its home is. */
+const keysPath = "~root/.ssh/authorized_keys";
 
 /** Lets a key in, beside all others. Does nothing where it is let in already. Part of a larger program, which has `set -eu`. */
 export function addKeyProgram(publicKey: string): string {

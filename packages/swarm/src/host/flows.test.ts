@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compileRuleset, normalizePolicy, type PolicyInput, renderPayload } from "../firewall";
 import { nodes, peers, policies } from "../firewall/testing/arbitraries";
-import { evaluate, type Packet, readBundle } from "../firewall/testing/evaluator";
+import { evaluate, type Packet, readBundle } from "../testing/evaluator";
 import { sectionOf } from "../testing/namespace";
 
 interface Flow {

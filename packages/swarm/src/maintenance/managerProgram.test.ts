@@ -1,42 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { fakeManager } from "../testing/fakeManager";
 import { activateProgram, drainProgram } from "./managerProgram";
 
-/** A manager's Docker: one file `NODE.node` a node: `role state availability reachability away maintained`, `-` for nothing. */
-const docker = `
-echo "$*" >>"$FAKE/calls"
-get() { cut -d ' ' -f "$2" "$FAKE/$1.node"; }
-label() { get "$1" "$2" | sed 's/^-$//'; }
-change() { awk -v f="$2" -v v="$3" '{ $f = v; print }' "$FAKE/$1.node" >"$FAKE/new" && mv "$FAKE/new" "$FAKE/$1.node"; }
-case "$*" in
-'node ls'*)
-  [ ! -e "$FAKE/leaderless" ] || { echo 'The swarm does not have a leader' >&2; exit 1; }
-  for file in "$FAKE"/*.node; do
-    id=$(basename "$file" .node)
-    case "$*" in
-    *role=manager*) [ "$(get "$id" 1)" = manager ] || continue ;;
-    *id=*) [ "$id" = "\${5#id=}" ] || continue ;;
-    esac
-    echo "$id"
-  done ;;
-'node inspect'*)
-  id=$3
-  case "$5" in
-  *'"hcloud-swarm.away"'*) label "$id" 5 ;;
-  *'"hcloud-swarm.maintained"'*) label "$id" 6 ;;
-  *Spec.Role*) get "$id" 1 ;;
-  *'Status.State}} {{with'*) if [ "$(get "$id" 1)" = manager ]; then echo "$(get "$id" 2) $(get "$id" 4)"; else echo "$(get "$id" 2) worker"; fi ;;
-  *Status.State*) get "$id" 2 ;;
-  *Availability*) get "$id" 3 ;;
-  *Hostname*) echo "prod-$id" ;;
-  *) echo "unexpected: docker $*" >&2; exit 99 ;;
-  esac ;;
-'node update'*)
-  for id; do :; done
-  shift 2
+/** A node's fifth and sixth words are its labels: what it was before it was drained, and which maintenance was its last. */
+const { set, read, calls, run } = fakeManager({
+  inspect: `*'"hcloud-swarm.away"'*) get "$id" 5 | sed 's/^-$//' ;;
+  *'"hcloud-swarm.maintained"'*) get "$id" 6 | sed 's/^-$//' ;;`,
+  update: `shift 2
   while [ $# -gt 1 ]; do
     case $1 in
     --availability) change "$id" 3 "$2" ;;
@@ -45,36 +16,9 @@ case "$*" in
     esac
     shift 2
   done
-  [ "$(get "$id" 3)" != drain ] || [ -e "$FAKE/stuck" ] || : >"$FAKE/tasks" ;;
-'node ps'*) cat "$FAKE/tasks" ;;
-'service ls'*) cat "$FAKE/wanting" ;;
-*) echo "unexpected: docker $*" >&2; exit 99 ;;
-esac`;
-
-let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "maintenance-"));
-  for (const [name, body] of Object.entries({ docker, sleep: ":" })) {
-    writeFileSync(join(dir, name), `#!/bin/sh\n${body}\n`);
-    chmodSync(join(dir, name), 0o755);
-  }
-  set({ tasks: "", wanting: "" });
+  [ "$(get "$id" 3)" != drain ] || [ -e "$FAKE/stuck" ] || : >"$FAKE/tasks"`,
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
-function set(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text === "" ? "" : `${text}\n`);
-}
-const read = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), "utf8").trim() : "");
-const updates = () =>
-  read("calls")
-    .split("\n")
-    .filter((call) => call.startsWith("node update"));
-
-function run(input: string) {
-  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}`, FAKE: dir };
-  const { status, stderr } = spawnSync("sh", ["-s"], { input, encoding: "utf8", env });
-  return { status, stderr };
-}
+const updates = () => calls(/^node update/);
 const plan = (id: string, token = "3") => ({ id, name: `prod-${id}`, token, waitSeconds: 2 });
 const drain = (id: string, token?: string) => run(drainProgram({ ...plan(id, token), drainSeconds: 2 }));
 const activate = (id: string, outcome = "ok", token = "3") => run(activateProgram({ ...plan(id, token), outcome }));

@@ -3,8 +3,8 @@
  * back to work. Two labels of the node in its swarm say how it stands: `hcloud-swarm.away` what it was before it was drained,
  * `hcloud-swarm.maintained` which maintenance was the last. A node that somebody else has drained stays so.
  */
-import { swarmShell, taskShell } from "../membership/transitionScript";
-import { quote } from "../shell";
+import { swarmShell, taskShell } from "../membership/managerShell";
+import { assignments } from "../shell";
 
 export const awayLabel = "hcloud-swarm.away";
 export const maintainedLabel = "hcloud-swarm.maintained";
@@ -28,8 +28,7 @@ export interface ActivatePlan extends AnyPlan {
 }
 
 function program(values: Record<string, string>, script: string): string {
-  const head = Object.entries(values).map(([key, value]) => `${key}=${quote(value)}\n`);
-  return `${head.join("")}${swarmShell}${script}`;
+  return `${assignments(values)}${swarmShell}${script}`;
 }
 
 const shared = `

@@ -7,7 +7,7 @@
  * (`-` where it is not to be restarted), and `ok` or what failed.
  */
 import { agentPath } from "../host";
-import { quote } from "../shell";
+import { assignments, quote, untilTrue } from "../shell";
 import { type MaintenanceSettings, tokenOf } from "./plan";
 
 /** What a server that is made with a number in the program is born with: it has nothing to catch up on. */
@@ -22,7 +22,7 @@ export interface NodeProgramPlan extends MaintenanceSettings {
 }
 
 function variables(plan: NodeProgramPlan): string {
-  const values = {
+  return assignments({
     name: plan.name,
     number: String(plan.number),
     token: tokenOf(plan),
@@ -30,10 +30,7 @@ function variables(plan: NodeProgramPlan): string {
     docker_version: plan.dockerVersion ?? "",
     reboot: plan.reboot ? "yes" : "no",
     seconds: String(plan.timeout),
-  };
-  return Object.entries(values)
-    .map(([key, value]) => `${key}=${quote(value)}\n`)
-    .join("");
+  });
 }
 
 const common = `set -eu
@@ -45,10 +42,10 @@ read_record() {
   done_number=0 done_token='' done_boot='' done_outcome=''
   if [ -r "$record" ]; then read -r done_number done_token done_boot done_outcome <"$record" || :; fi
 }
-is_raised() { [ "$number" -gt "$done_number" ]; }
 `;
 
 const packages = `
+is_raised() { [ "$number" -gt "$done_number" ]; }
 apt() {
   DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \\
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
@@ -226,16 +223,7 @@ export interface ReturnPlan {
 }
 
 const verify = `
-# until_true SECONDS COMMAND...: false when it did not come true in time.
-until_true() {
-  end=$(($(date +%s) + $1))
-  shift
-  until "$@"; do
-    [ "$(date +%s)" -lt "$end" ] || return 1
-    sleep 1
-  done
-}
-read_record
+${untilTrue}read_record
 [ "$done_token" = "$token" ] || fail 'it has no record of this maintenance; raise maintenance.number'
 has_restarted() { [ "$(boot_id)" != "$done_boot" ]; }
 until_true "$seconds" has_restarted || fail "it has not restarted within $seconds s. It stays drained; deploy again when it has"
@@ -267,7 +255,6 @@ printf '%s\\n' "$done_outcome"
 
 /** Waits for the node and verifies it; prints what `work` printed. A node that fails here must not get tasks. */
 export function verifyProgram({ name, token, waitSeconds, unlockKey = "" }: ReturnPlan): string {
-  const values = { name, token, seconds: String(waitSeconds), unlock_key: unlockKey };
-  const head = Object.entries(values).map(([key, value]) => `${key}=${quote(value)}\n`);
-  return `${head.join("")}${common.replace(/^is_raised.*\n/m, "")}${verify}`;
+  const head = assignments({ name, token, seconds: String(waitSeconds), unlock_key: unlockKey });
+  return `${head}${common}${verify}`;
 }

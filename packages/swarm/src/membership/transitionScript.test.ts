@@ -1,75 +1,29 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { fakeManager } from "../testing/fakeManager";
 import type { Step } from "./transition";
 import { transitionProgram } from "./transitionScript";
 
-/**
- * A manager's Docker: one file `NODE.node` a node (`role state availability reachability leader`), changed as the real one
- * would; `tasks` and `wanting` hold what runs on a leaving node and which services lack tasks.
- */
-const docker = `
-echo "$*" >>"$FAKE/calls"
-get() { cut -d ' ' -f "$2" "$FAKE/$1.node"; }
-change() { awk -v f="$2" -v v="$3" '{ $f = v; print }' "$FAKE/$1.node" >"$FAKE/new" && mv "$FAKE/new" "$FAKE/$1.node"; }
-case "$*" in
-'node ls'*)
-  [ ! -e "$FAKE/leaderless" ] || { echo 'The swarm does not have a leader' >&2; exit 1; }
-  for file in "$FAKE"/*.node; do
-    id=$(basename "$file" .node)
-    case "$*" in
-    *role=manager*) [ "$(get "$id" 1)" = manager ] || continue ;;
-    *id=*) [ "$id" = "\${5#id=}" ] || continue ;;
-    esac
-    echo "$id"
-  done ;;
-'node inspect'*)
-  id=$3
-  case "$5" in
-  *Spec.Role*) get "$id" 1 ;;
-  *'Status.State}} {{with'*) if [ "$(get "$id" 1)" = manager ]; then echo "$(get "$id" 2) $(get "$id" 4)"; else echo "$(get "$id" 2) worker"; fi ;;
-  *Status.State*) get "$id" 2 ;;
-  *Availability*) get "$id" 3 ;;
-  *Hostname*) echo "prod-$id" ;;
-  *'}}yes{{'*) [ "$(get "$id" 4)" = - ] || echo yes ;;
+/** A node's fifth word says whether it leads. */
+const {
+  set,
+  read,
+  calls,
+  run: runOnManager,
+} = fakeManager({
+  inspect: `*'}}yes{{'*) [ "$(get "$id" 4)" = - ] || echo yes ;;
   *Reachability*) get "$id" 4 ;;
-  *Leader*) get "$id" 5 ;;
-  esac ;;
-'node update'*)
-  for id; do :; done
-  case "$*" in
+  *Leader*) get "$id" 5 ;;`,
+  update: `case "$*" in
   *'--role worker'*) change "$id" 1 worker; change "$id" 4 -; change "$id" 5 false ;;
   *'--role manager'*) change "$id" 1 manager; change "$id" 4 reachable ;;
   *drain*) change "$id" 3 drain; [ ! -e "$FAKE/stuck" ] || exit 0; : >"$FAKE/tasks"; : >"$FAKE/wanting" ;;
   *pause*) change "$id" 3 pause ;;
   *'availability active'*) change "$id" 3 active ;;
-  esac ;;
-'node ps'*) cat "$FAKE/tasks" ;;
-'service ls'*) cat "$FAKE/wanting" ;;
-'node rm'*) for id; do :; done; rm "$FAKE/$id.node" ;;
-*) echo "unexpected: docker $*" >&2; exit 99 ;;
-esac`;
-
-let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "transition-"));
-  for (const [name, body] of Object.entries({ docker, sleep: ":" })) {
-    writeFileSync(join(dir, name), `#!/bin/sh\n${body}\n`);
-    chmodSync(join(dir, name), 0o755);
-  }
-  set({ tasks: "", wanting: "" });
+  esac`,
+  more: `'node rm'*) for id; do :; done; rm "$FAKE/$id.node" ;;`,
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
-function set(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text === "" ? "" : `${text}\n`);
-}
-const read = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), "utf8").trim() : "");
-const changes = () =>
-  read("calls")
-    .split("\n")
-    .filter((call) => /^node (update|rm)/.test(call));
+const changes = () => calls(/^node (update|rm)/);
 
 const bounds = { waitSeconds: 2, drainSeconds: 2 };
 const steps = (...words: string[]): Step[] =>
@@ -77,12 +31,7 @@ const steps = (...words: string[]): Step[] =>
     const [action = "", id = ""] = word.split(" ");
     return { action, id, name: `prod-${id}` } as Step;
   });
-function run(...words: string[]) {
-  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}`, FAKE: dir };
-  const input = transitionProgram(steps(...words), bounds);
-  const { status, stdout, stderr } = spawnSync("sh", ["-s"], { input, encoding: "utf8", env });
-  return { status, stdout, stderr };
-}
+const run = (...words: string[]) => runOnManager(transitionProgram(steps(...words), bounds));
 const manager = "manager ready active reachable false";
 const leader = "manager ready active reachable true";
 const worker = "worker ready active - false";

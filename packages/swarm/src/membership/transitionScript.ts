@@ -4,6 +4,7 @@
  * error, one line a step; at the end it prints the ids of the nodes that left.
  */
 import { quote } from "../shell";
+import { swarmShell, taskShell } from "./managerShell";
 import { leavingLabel } from "./survey";
 import type { Step } from "./transition";
 
@@ -20,44 +21,6 @@ export function transitionProgram(steps: readonly Step[], bounds: TransitionBoun
   const lines = steps.map(({ action, id, name }) => `${action} ${id} ${name}\n`).join("");
   return `seconds=${bounds.waitSeconds}\ndrain_seconds=${bounds.drainSeconds}\nsteps=${quote(lines)}\n${script}`;
 }
-
-/** What programs on a manager have in common: it says what it does on standard error, and every wait has an end. */
-export const swarmShell = `set -eu
-fail() { printf 'swarm: %s\\n' "$*" >&2; exit 1; }
-say() { printf 'swarm: %s\\n' "$*" >&2; }
-of_node() { docker node inspect "$1" --format "$2"; }
-is_there() { docker node ls --quiet --filter "id=$1" | grep -q .; }
-role_of() { of_node "$1" '{{.Spec.Role}}'; }
-# A manager is one until the others have let it go, whatever its role is to be.
-is_manager() { [ "$(of_node "$1" '{{if .ManagerStatus}}yes{{end}}')" = yes ]; }
-answers() { [ "$(of_node "$1" '{{.Status.State}} {{with .ManagerStatus}}{{.Reachability}}{{else}}worker{{end}}')" = 'ready reachable' ]; }
-
-# until_true SECONDS COMMAND...: false when it did not come true in time.
-until_true() {
-  end=$(($(date +%s) + $1))
-  shift
-  until "$@"; do
-    [ "$(date +%s)" -lt "$end" ] || return 1
-    sleep 1
-  done
-}
-has_leader() { docker node ls --quiet >/dev/null 2>&1; }
-# Somebody else may have changed the node since it was read: the manager says so, and it is asked again.
-update() { until_true 10 docker node update "$@" >/dev/null || fail "docker node update $* was refused"; }
-`;
-
-/** Whether a node's tasks have moved: `have_moved ID`, with what `wanting` said before in `lacking`. */
-export const taskShell = `# Tasks that still run there, dead nodes' apart: theirs run nowhere.
-is_empty() {
-  [ "$(of_node "$1" '{{.Status.State}}')" = ready ] || return 0
-  [ -z "$(docker node ps "$1" --filter desired-state=running --format '{{.ID}}')" ] || return 1
-  ! docker node ps "$1" --format '{{.CurrentState}}' | grep -Eq '^(Running|Starting|Preparing|Ready) '
-}
-# Services with fewer running tasks than they want.
-wanting() { docker service ls --format '{{.Replicas}} {{.Name}}' | awk '{ split($1, n, "/"); if (n[1] + 0 < n[2] + 0) print $NF }'; }
-# What wants tasks now and did not before.
-have_moved() { is_empty "$1" && ! wanting | grep -Fxv "$lacking" | grep -q .; }
-`;
 
 const script = `${swarmShell}
 # quorum_without ID: fails unless more managers answer than do not, now and when that one is none any more.

@@ -1,8 +1,8 @@
 /** Random policies, nodes and packets for property tests: few distinct values, so that they meet. */
 import fc from "fast-check";
+import type { Packet } from "../../testing/evaluator";
 import type { NodeFacts } from "../node";
 import type { PolicyInput, PortEntryInput, PortInput } from "../policy";
-import type { Packet } from "./evaluator";
 
 export const peers: readonly string[] = ["10.0.0.2", "10.0.0.3", "fd00:1::2", "fd00:1::3"];
 

@@ -2,9 +2,10 @@
  * What a policy means, said directly: the oracle that rendered payloads are held against in tests. It reads the policy as the
  * user wrote it and shares no code with the compiler.
  */
+
+import { contains, type NetworkList, networkList, type Packet } from "../../testing/evaluator";
 import type { NodeFacts } from "../node";
 import type { PolicyInput, PortEntryInput } from "../policy";
-import { contains, type NetworkList, networkList, type Packet } from "./evaluator";
 
 const everybody = ["0.0.0.0/0", "::/0"];
 const linkLocal = ["fe80::/10"];

@@ -1,5 +1,5 @@
 /** Finds rules that can never decide because an earlier one of their chain decides for all their packets. For tests. */
-import { type Bundle, contains, familyOf, networkList, words } from "./evaluator";
+import { type Bundle, contains, familyOf, networkList, words } from "../../testing/evaluator";
 
 /** Conditions of a line by option, such as `-p` or `conntrack --ctstate`; a negated one has `!` before it. */
 type Conditions = ReadonlyMap<string, string>;
