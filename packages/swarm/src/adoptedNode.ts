@@ -10,7 +10,8 @@ import {
   type ServerShape,
   type WantedShape,
 } from "./adoption";
-import { type AdoptPlan, hostKeySchema } from "./argsSchema";
+import { hostKeySchema } from "./argsHostSchema";
+import type { AdoptPlan } from "./argsPoolsSchema";
 import type { BootedNode, HardenedNodePlan, NodeServer } from "./hardenedNode";
 import { armProgram, installProgram, removeProgram } from "./host";
 import { type Existing, numberOf, type Owner } from "./infrastructure";

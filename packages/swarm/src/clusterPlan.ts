@@ -1,8 +1,11 @@
 /** What a SwarmCluster is going to make: its arguments, checked, with every default filled in. */
 import type * as z from "zod";
 import type { WantedShape } from "./adoption";
-import type { NodeRole, SwarmClusterArgs } from "./args";
-import { type AdoptPlan, nodeNames, serverDefaults, swarmClusterSchema } from "./argsSchema";
+import type { SwarmClusterArgs } from "./args";
+import type { NodeRole } from "./argsHost";
+import { serverDefaults } from "./argsHostSchema";
+import { type AdoptPlan, nodeNames } from "./argsPoolsSchema";
+import { swarmClusterSchema } from "./argsSchema";
 import type { NodeFacts } from "./firewall";
 import { containerSlice } from "./host";
 import type { Existing } from "./infrastructure";

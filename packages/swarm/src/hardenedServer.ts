@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HardenedServerArgs } from "./args";
-import { hardenedServerSchema, hostName } from "./argsSchema";
+import { hostName } from "./argsHostSchema";
+import { hardenedServerSchema } from "./argsSchema";
 import { type NodeFacts, policyEntries } from "./firewall";
 import { applyPolicy, bootNode } from "./hardenedNode";
 import { containerSlice } from "./host";

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostHardeningArgs } from "./args";
-import { hostHardeningSchema, hostKeySchema, privateKeySchema } from "./argsSchema";
+import { hostKeySchema, privateKeySchema } from "./argsHostSchema";
+import { hostHardeningSchema } from "./argsSchema";
 import { type NodeFacts, policyEntries, renderBundle } from "./firewall";
 import { armProgram, installProgram, removeProgram } from "./host";
 import { parseArgument } from "./invalidArgument";

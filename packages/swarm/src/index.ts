@@ -1,28 +1,24 @@
 /** The public face of hcloud-swarm. */
 export {
-  type AdoptArgs,
-  BeyondLimits,
-  type CloudFirewallArgs,
-  type DockerArgs,
-  DockerChannel,
-  type ExistingArgs,
   type HardenedServerArgs,
   type HostConnectionArgs,
   type HostHardeningArgs,
   type HostSwarmArgs,
   type MaintenanceArgs,
   MaintenanceUpgrade,
-  type NetworkArgs,
-  type NodeArgs,
-  NodeRole,
-  type PlacementGroupArgs,
-  type PoolArgs,
-  type SshArgs,
   type SwarmArgs,
   type SwarmClusterArgs,
+} from "./args";
+export {
+  type DockerArgs,
+  DockerChannel,
+  type ExistingArgs,
+  NodeRole,
+  type SshArgs,
   type TimeoutArgs,
   VerifyMode,
-} from "./args";
+} from "./argsHost";
+export { BeyondLimits, type CloudFirewallArgs, type NetworkArgs, type PlacementGroupArgs } from "./argsNetwork";
 export {
   type ContainerPortArgs,
   type IcmpArgs,
@@ -33,6 +29,7 @@ export {
   type SshPolicyArgs,
   type SshRateLimitArgs,
 } from "./argsPolicy";
+export type { AdoptArgs, NodeArgs, PoolArgs } from "./argsPools";
 export { HardenedServer } from "./hardenedServer";
 export { HostHardening } from "./hostHardening";
 export { InvalidArgumentError } from "./invalidArgument";

@@ -1,7 +1,8 @@
 /** The SSH key becomes another one: which step comes with which key, in what order, and what a preview says of it. */
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { SshArgs, SwarmClusterArgs } from "./args";
+import type { SwarmClusterArgs } from "./args";
+import type { SshArgs } from "./argsHost";
 import { HardenedServer } from "./hardenedServer";
 import { addKeyProgram, removeKeyProgram, upgradeProgram } from "./host";
 import { bootstrapHostKey, fingerprintOf } from "./remote/sshKey";

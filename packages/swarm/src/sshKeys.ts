@@ -1,8 +1,8 @@
 /** The SSH key pair of a component: checked when it is known, the private half a secret whatever the program said. */
 import * as pulumi from "@pulumi/pulumi";
 import type * as z from "zod";
-import type { SshArgs } from "./args";
-import { isSameKey, otherKey, privateKeySchema, publicKeySchema } from "./argsSchema";
+import type { SshArgs } from "./argsHost";
+import { isSameKey, otherKey, privateKeySchema, publicKeySchema } from "./argsHostSchema";
 import { InvalidArgumentError, parseArgument } from "./invalidArgument";
 import type { KeyRotation } from "./keyRotation";
 import { publicKeyOf } from "./remote/sshKey";

@@ -1,7 +1,8 @@
 /** The swarm's life, as the program asks for it: which steps there are, in what order, and which of them have nothing to do. */
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { PoolArgs, SwarmClusterArgs } from "./args";
+import type { SwarmClusterArgs } from "./args";
+import type { PoolArgs } from "./argsPools";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import {

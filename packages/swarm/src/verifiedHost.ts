@@ -1,6 +1,6 @@
 /** The last step of a host that the program puts into no swarm: its policy is confirmed, and it is verified. */
 import * as pulumi from "@pulumi/pulumi";
-import { VerifyMode } from "./args";
+import { VerifyMode } from "./argsHost";
 import { agentDigest } from "./host";
 import type { VerificationReport } from "./outputs";
 import { confirmationAround, printResult } from "./remote/confirmation";

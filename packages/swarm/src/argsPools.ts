@@ -1,0 +1,98 @@
+/** Pools and their nodes, as the cluster takes them: `argsPoolsSchema.ts` checks them. */
+import type * as pulumi from "@pulumi/pulumi";
+import type { ExistingArgs, NodeRole } from "./argsHost";
+
+/** A named group of nodes of one shape. Exactly one of `count` and `nodes` is given. */
+export interface PoolArgs {
+  /** What its nodes are in the swarm. */
+  role: NodeRole;
+  /** Number of nodes, named `POOL-1`, `POOL-2` and so on. From 1 to 100. */
+  count?: number;
+  /**
+   * Nodes by name, for pools in which any node may go, not only the last. A pool of `count: 2` named `worker` may become
+   * `nodes: { "worker-2": {} }` without touching `worker-2`.
+   */
+  nodes?: Record<string, NodeArgs>;
+  /** Hetzner Cloud server type. Default: `cx23`. Changing it powers the server off. */
+  serverType?: string;
+  /**
+   * Hetzner Cloud location, in the zone of the network. Default: `fsn1`. A server that is up stays where it is: raise the
+   * `replacement` of the nodes that are to move.
+   */
+  location?: string;
+  /**
+   * Image name; the host agent is made for Debian. Default: `debian-13`. A server that is up keeps its own: raise the
+   * `replacement` of the nodes that are to have it.
+   */
+  image?: string;
+  /** Hetzner Cloud labels of the servers, added to the cluster's. */
+  labels?: Record<string, string>;
+  /** A placement group that is there, for the pool's servers: at most 10. Default: the component's own groups. */
+  placementGroup?: ExistingArgs;
+}
+
+/** What is different about one node of a pool. */
+export interface NodeArgs {
+  /** A server that is there already. Then the pool's shape does not count for it, and what is named here must be as it is. */
+  adopt?: AdoptArgs;
+  /** Default: the pool's. */
+  serverType?: string;
+  /** Default: the pool's. */
+  location?: string;
+  /** Default: the pool's. */
+  image?: string;
+  /** Hetzner Cloud labels, added to the pool's. */
+  labels?: Record<string, string>;
+  /**
+   * How often the node has been replaced. Raise it to get a fresh server, with another name and address (`POOL-1-r1`), in the
+   * place of this one, dead or alive: the new one joins, then the tasks move, then the old one leaves and is deleted. From 0 to
+   * 999; default: 0.
+   */
+  replacement?: number;
+}
+
+/**
+ * A server that is there already and becomes a node as it is: not replaced, not rebooted, not set up anew, its name, labels,
+ * networks and cloud firewalls left alone. It must run Debian with Docker. Exactly one of `id`, `importId` and `alias` says
+ * which server it is, and `adopt` stays in the program as long as the node does.
+ */
+export interface AdoptArgs {
+  /**
+   * Id in Hetzner Cloud of a server that is somebody else's to keep: of another part of the program, of Terraform, of a
+   * person. It is looked up, never changed and never deleted.
+   */
+  id?: pulumi.Input<string>;
+  /** Id in Hetzner Cloud of a server that no program knows. Pulumi imports it, and deletes it when the node goes. */
+  importId?: string;
+  /**
+   * How this stack knows the server so far: the name of an `hcloud.Server` at the top level of the program, or a whole URN.
+   * It moves under the component, and is deleted when the node goes.
+   */
+  alias?: string;
+  /** The host's public key, of one line; which of several it has to be is told at `HostConnectionArgs.hostKey`. */
+  hostKey: pulumi.Input<string>;
+  /** Its host name, by which the swarm knows it. Default: as a server of the component would be called, CLUSTER-NODE. */
+  hostName?: string;
+  /** Name or address for SSH. Default: the server's public IPv4 address. */
+  host?: pulumi.Input<string>;
+  /** `root`, or a user that may run everything by `sudo` without a password. Default: `root`. */
+  user?: string;
+  /**
+   * The address that the node advertises in the swarm, or shall advertise. Default: its address in the cluster's network. A
+   * swarm that runs over public addresses is kept by naming them.
+   */
+  address?: pulumi.Input<string>;
+  /**
+   * Lets the node's `serverType` change the server, which powers it off. With `importId`: in deployments after the one that
+   * imports it. Default: false, such a program is refused.
+   */
+  mayReboot?: boolean;
+  /**
+   * Replaces the server by a fresh one where `image`, `location` or user-data differ, as they do in most cases; with `alias`
+   * only. Take `adopt` out in the next deployment: while it is there, a changed policy replaces the server again. Default:
+   * false, such a program is refused.
+   */
+  mayReplace?: boolean;
+  /** Leave the host agent and its rules on a server of `id` when the node goes. Default: false, they are taken away over SSH. */
+  keepOnRemove?: boolean;
+}

@@ -1,0 +1,112 @@
+/** The run-time check of pools and their nodes (`argsPools.ts`), with their defaults. */
+import * as z from "zod";
+import { NodeRole } from "./argsHost";
+import {
+  address,
+  existing,
+  hostKeySchema,
+  hostName,
+  idText,
+  plainName,
+  shape,
+  swarmAddress,
+  user,
+} from "./argsHostSchema";
+import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+
+const adopt = strict({
+  id: idText.optional(),
+  importId: text(/^[1-9]\d*$/, "the number of a server in Hetzner Cloud, as text").optional(),
+  alias: text(/^(urn:pulumi:\S+|[^:\s]+)$/, "a resource's name, or its URN").optional(),
+  hostKey: inputOf(hostKeySchema),
+  hostName: hostName.optional(),
+  host: address.optional(),
+  user,
+  address: swarmAddress.optional(),
+  mayReboot: flag.default(false),
+  mayReplace: flag.default(false),
+  keepOnRemove: flag.default(false),
+}).superRefine((value, context) => {
+  const issue = (path: string, message: string, given: string) =>
+    context.addIssue({ code: "custom", path: [path], message, params: { given } });
+  const ways = (["id", "importId", "alias"] as const).filter((way) => value[way] !== undefined);
+  if (ways.length !== 1)
+    issue("id", "one of id, importId and alias", ways.length === 0 ? "none of them" : ways.join(" and "));
+  if (value.mayReboot && value.id !== undefined)
+    issue("mayReboot", "nothing: a server of `id` is not the component's to change", "true");
+  if (value.mayReplace && value.alias === undefined)
+    issue("mayReplace", "nothing, but with alias: any other server is given back, and a new node made", "true");
+  if (value.keepOnRemove && value.id === undefined)
+    issue("keepOnRemove", "nothing, but with id: any other server is deleted with its node", "true");
+});
+
+export type AdoptPlan = z.output<typeof adopt>;
+
+const node = strict({
+  ...shape,
+  replacement: whole(0, 999, "a number of replacements").optional(),
+  adopt: adopt.optional(),
+}).superRefine(({ adopt: adopted, replacement }, context) => {
+  if (adopted !== undefined && replacement !== undefined && replacement > 0)
+    context.addIssue({
+      code: "custom",
+      path: ["replacement"],
+      message: "nothing beside adopt: take `adopt` out where a fresh server is to come in the place of an adopted one",
+    });
+});
+const pool = strict({
+  role: oneOf(NodeRole),
+  count: whole(1, 100, "nodes").optional(),
+  nodes: z.record(plainName, node, { error: "nodes by name" }).optional(),
+  ...shape,
+  placementGroup: existing.optional(),
+}).superRefine((value, context) => {
+  const size = value.count ?? Object.values(value.nodes ?? {}).filter((one) => one.adopt === undefined).length;
+  if (value.placementGroup !== undefined && size > 10)
+    context.addIssue({
+      code: "custom",
+      path: ["placementGroup"],
+      message: "a group of at most 10 servers",
+      params: { given: `one for ${size}` },
+    });
+  if ((value.count === undefined) === (value.nodes === undefined))
+    context.addIssue({ code: "custom", path: ["count"], message: "a count or nodes by name, one of the two" });
+});
+
+export const pools = z.record(plainName, pool, { error: "pools by name" }).superRefine((value, context) => {
+  const owner = new Map<string, string>();
+  for (const [poolName, shaped] of Object.entries(value)) {
+    for (const name of nodeNames(poolName, shaped)) {
+      const other = owner.get(name);
+      owner.set(name, poolName);
+      if (other === undefined) continue;
+      const path = shaped.nodes === undefined ? [poolName, "count"] : [poolName, "nodes", name];
+      const message = `a name that is in one pool only (${name} is in pool ${other} already)`;
+      context.addIssue({ code: "custom", path, message, params: { given: `a second node ${name}` } });
+    }
+  }
+  for (const [poolName, shaped] of Object.entries(value))
+    for (const [name, { replacement = 0 }] of Object.entries(shaped.nodes ?? {}))
+      if (replacement > 0 && owner.has(`${name}-r${replacement}`))
+        context.addIssue({
+          code: "custom",
+          path: [poolName, "nodes", name, "replacement"],
+          message: "a number whose server does not have another node's name",
+        });
+  const managers = Object.entries(value).flatMap(([name, p]) => (p.role === "manager" ? nodeNames(name, p) : []));
+  if (![1, 3, 5, 7].includes(managers.length))
+    context.addIssue({
+      code: "custom",
+      message: "1, 3, 5 or 7 managers: an even number bears no more failures than one less",
+      params: { given: managers.length === 0 ? "no manager" : `${managers.length} managers` },
+    });
+});
+
+/** Names of a pool's nodes, in the order in which a person counts. */
+export function nodeNames(
+  poolName: string,
+  { count, nodes }: { count?: number | undefined; nodes?: object | undefined },
+): string[] {
+  if (nodes !== undefined) return Object.keys(nodes).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  return Array.from({ length: count ?? 0 }, (_, index) => `${poolName}-${index + 1}`);
+}
