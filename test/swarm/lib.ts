@@ -58,23 +58,6 @@ export async function exposureProblems(cluster: Cluster, wanted: readonly Port[]
   ];
 }
 
-/** Waits until `probe` gives something truthy; the error says what was waited for and what was seen last. */
-export async function eventually<T>(what: string, seconds: number, probe: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + seconds * 1000;
-  let last: unknown;
-  for (;;) {
-    try {
-      const value = await probe();
-      if (value) return value;
-      last = value;
-    } catch (error) {
-      last = error;
-    }
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s; last: ${String(last)}`);
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-  }
-}
-
 /** True when every node of the cluster is Ready and both services run on every node. */
 export async function swarmIsWhole(cluster: Cluster): Promise<boolean> {
   const nodes = await cluster.ssh(cluster.manager, "docker node ls --format '{{.Status}}'");

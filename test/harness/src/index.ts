@@ -1,6 +1,7 @@
 export * from "./api.js";
 export * from "./cloudFirewall.js";
 export * from "./cluster.js";
+export * from "./eventually.js";
 export * from "./host.js";
 export * from "./languages.js";
 export * from "./paths.js";

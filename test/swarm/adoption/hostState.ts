@@ -13,7 +13,8 @@ export interface HostState {
 
 // Unit files that come and go with containers and mounts are no file that anybody put there.
 const survey = `
-  set -u
+  # Half a survey would be taken for a host without the other half.
+  set -euo pipefail
   for tool in iptables ip6tables; do
     # Built-in chains that are there but empty are no difference to a packet; counters count on.
     "$tool-save" | awk -v tool="$tool" '
@@ -33,11 +34,13 @@ const survey = `
     awk '{ at = index($0, "="); n = split(substr($0, at + 1), words, " "); for (i = 1; i <= n; i++) print "docker", substr($0, 1, at) words[i] }' |
     sort -u
   systemctl list-units --failed --no-legend --plain --no-pager | sed 's/^/failed /'
-  find /etc /opt /var/lib/hcloud-iptables "$HOME/.docker" -xdev -not -type f -printf 'entry %y %m %u:%g %l %p\\n' 2>/dev/null
-  find /etc /opt /var/lib/hcloud-iptables -xdev -type f -printf 'file %m %u:%g %p\\n' 2>/dev/null
+  places="/etc /opt"
+  for place in /var/lib/hcloud-iptables "$HOME/.docker"; do if [ -e "$place" ]; then places="$places $place"; fi; done
+  find $places -xdev -not -type f -printf 'entry %y %m %u:%g %l %p\\n'
+  find $places -xdev -type f -printf 'file %m %u:%g %p\\n'
   find /etc /opt -xdev -type f -exec sha256sum {} + | sed 's/^/content /'
   find /run -maxdepth 1 -name 'hcloud*' | sed 's/^/run /'
-  sysctl -a 2>/dev/null | grep -E '^net\\.(bridge|ipv[46]\\..*forward)' | sed 's/^/sysctl /'
+  { sysctl -a 2>/dev/null || :; } | grep -E '^net\\.(bridge|ipv[46]\\..*forward)' | sed 's/^/sysctl /'
 `;
 
 export async function stateOf(host: Host): Promise<HostState> {

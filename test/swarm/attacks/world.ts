@@ -10,6 +10,7 @@ import {
 } from "../../../packages/region/src/network/names.js";
 import {
   type ClusterNode,
+  eventually,
   flood,
   type Probe,
   type ProbeResult,
@@ -350,22 +351,5 @@ export class World {
       if (!seen?.open) throw new Error(seen?.detail);
       return true;
     });
-  }
-}
-
-/** Waits until `probe` gives something truthy; the error says what was waited for and what was seen last. */
-export async function eventually<T>(what: string, seconds: number, probe: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    let last: unknown;
-    try {
-      const value = await probe();
-      if (value) return value;
-      last = value;
-    } catch (error) {
-      last = error instanceof Error ? error.message : error;
-    }
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s; last: ${String(last)}`);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }

@@ -1,6 +1,7 @@
 /** What the whole swarm shares: tokens that are rotated, and managers that lock themselves. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { eventually } from "../../harness/src/index.js";
 import { expectWhole, Life } from "./lib.js";
 
 const secretsSchema = z.looseObject({
@@ -46,7 +47,7 @@ describe("join tokens", () => {
 });
 
 describe("autolock", () => {
-  it("locks a manager whose Docker was started again, until it gets the key", async () => {
+  it("locks a manager that was restarted, until it gets the key; its rules are in force meanwhile", async () => {
     // w1 left and came back by hand, as another node: the program puts one of its own in its place.
     await life.become(
       { ...life.wish, w1: { role: "worker", replacement: 1 } },
@@ -55,10 +56,15 @@ describe("autolock", () => {
     const { unlockKey } = await secrets();
     expect(unlockKey).toMatch(/^SWMKEY-1-/);
     const manager = life.node("m3");
-    await life.ssh(manager, "systemctl restart docker");
+    const bootId = () => life.ssh(manager, "cat /proc/sys/kernel/random/boot_id");
+    const before = await bootId();
+    await life.ssh(manager, "systemd-run --quiet --on-active=1 systemctl reboot");
+    await eventually(`${manager.name} after its restart`, 300, async () => (await bootId()) !== before);
     const state = "docker info --format '{{.Swarm.LocalNodeState}}'";
-    expect(await life.ssh(manager, state)).toBe("locked");
+    await eventually("Docker's answer", 120, async () => (await life.ssh(manager, state)) === "locked");
+    expect(await life.ssh(manager, "/opt/hcloud-iptables.sh verify --json || :")).toMatch(/"passed": ?true/);
     await life.cluster.ssh(manager, "docker swarm unlock", `${unlockKey}\n`);
-    await expect.poll(() => life.ssh(manager, state), { timeout: 60_000, interval: 2000 }).toBe("active");
+    await eventually("the manager's return", 60, async () => (await life.ssh(manager, state)) === "active");
+    await expectWhole(life, swarmId);
   });
 });

@@ -71,6 +71,14 @@ export class Life {
     return await Life.open(three);
   }
 
+  /** The region before anything was made in it, and its stack. */
+  static async empty(): Promise<{ region: Region; stack: Stack }> {
+    const { region: name, stateDir } = inject("life");
+    const region = regionOf(name);
+    await restoreCheckpoint(region, stateDir, "empty");
+    return { region, stack: await openStack({ region, program, name: "life", stateDir }) };
+  }
+
   static async open(wish: Wish): Promise<Life> {
     const { region: name, stateDir, keyFile } = inject("life");
     const region = regionOf(name);

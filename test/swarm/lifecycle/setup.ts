@@ -61,6 +61,7 @@ async function makeCluster(region: Region, name: string, stateDir: string): Prom
   const stack = await openStack({ region, program, name: "life", stateDir });
   await stack.setConfig("privateKeyFile", keyFile);
   await stack.setConfig("pools", JSON.stringify(pools));
+  await saveCheckpoint(region, stateDir, "empty");
   const run = await phase("`pulumi up` (3 managers, 1 worker)", () =>
     stack.up((line) => (/created|failed|error/.test(line) ? say(`    ${line.trim()}`) : undefined)),
   );

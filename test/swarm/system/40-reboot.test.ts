@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "vitest";
-import { eventually, exposureProblems, ready, restoreReady, swarmIsWhole } from "../lib.js";
+import { eventually } from "../../harness/src/index.js";
+import { exposureProblems, ready, restoreReady, swarmIsWhole } from "../lib.js";
 
 afterAll(restoreReady);
 

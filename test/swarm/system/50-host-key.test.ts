@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "vitest";
-import { eventually, ready, restoreReady } from "../lib.js";
+import { eventually } from "../../harness/src/index.js";
+import { ready, restoreReady } from "../lib.js";
 
 afterAll(restoreReady);
 

@@ -1,5 +1,6 @@
 import { expect, inject, test } from "vitest";
-import { eventually, exposureProblems, ready, restoreReady, swarmIsWhole } from "../lib.js";
+import { eventually } from "../../harness/src/index.js";
+import { exposureProblems, ready, restoreReady, swarmIsWhole } from "../lib.js";
 
 test("restoring a ready cluster takes under a tenth of bringing it up, and it is healthy after", async () => {
   const { cluster } = await ready();

@@ -10,6 +10,7 @@ import {
   answeringPorts,
   api,
   cacheDir,
+  eventually,
   type Host,
   hostAt,
   installResponderOn,
@@ -21,7 +22,7 @@ import {
   scanHostKey,
   sshKey,
 } from "../../harness/src/index.js";
-import { eventually, ready } from "../lib.js";
+import { ready } from "../lib.js";
 
 /** Each test boots a machine and installs Docker there, in milliseconds. */
 const timeout = 1_200_000;

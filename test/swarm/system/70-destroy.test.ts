@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "vitest";
-import { apiGet } from "../../harness/src/index.js";
-import { eventually, ready, restoreReady, swarmIsWhole } from "../lib.js";
+import { apiGet, eventually } from "../../harness/src/index.js";
+import { ready, restoreReady, swarmIsWhole } from "../lib.js";
 
 afterAll(restoreReady);
 

@@ -9,6 +9,7 @@ import { z } from "zod";
 import {
   api,
   cacheDir,
+  eventually,
   type Host,
   hostAt,
   installResponderOn,
@@ -25,7 +26,6 @@ import {
   startRegion,
   startServices,
 } from "../../harness/src/index.js";
-import { eventually } from "../lib.js";
 import { cloudInitComplaints, firstStarts, type Run, unitComplaints, verification } from "./node.js";
 
 export interface Version {

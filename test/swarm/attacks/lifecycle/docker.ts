@@ -1,6 +1,8 @@
 /** Docker and swarm come and go while closed ports are probed. */
+
+import { eventually } from "../../../harness/src/index.js";
 import type { LifecycleAttack } from "../types.js";
-import { eventually, type World } from "../world.js";
+import type { World } from "../world.js";
 
 /** Docker's restart and crash: nothing may come in, and what is open must answer again. */
 async function through(world: World, command: string): Promise<string> {

@@ -1,8 +1,7 @@
 /** Policies change under load: nothing closed opens, nothing allowed breaks, nobody is locked out. */
-import { holdConnection } from "../../../harness/src/index.js";
+import { eventually, holdConnection } from "../../../harness/src/index.js";
 import { attackPolicy, bundleFor } from "../bundles.js";
 import type { LifecycleAttack } from "../types.js";
-import { eventually } from "../world.js";
 
 const agent = "/opt/hcloud-iptables.sh";
 const changes = 100;
