@@ -27,6 +27,13 @@ export interface PoolArgs {
   image?: string;
   /** Hetzner Cloud labels of the servers, added to the cluster's. */
   labels?: Record<string, string>;
+  /**
+   * Labels of the nodes in the swarm, for placement constraints such as `node.labels.disk == ssd`. A change of them reaches nodes
+   * that are up at once, over one SSH session to a manager. Labels that somebody else has set are let be, unless they are named
+   * here. Keys of up to 128 letters, digits and `._-`, not beginning with `hcloud-swarm.`; values of up to 255 letters, digits and
+   * `:._/-`. No secrets: every manager lists them. Default: none.
+   */
+  nodeLabels?: Record<string, string>;
   /** A placement group that is there, for the pool's servers: at most 10. Default: the component's own groups. */
   placementGroup?: ExistingArgs;
 }
@@ -43,6 +50,8 @@ export interface NodeArgs {
   image?: string;
   /** Hetzner Cloud labels, added to the pool's. */
   labels?: Record<string, string>;
+  /** Labels of the node in the swarm, added to the pool's; of an adopted node, too. */
+  nodeLabels?: Record<string, string>;
   /**
    * How often the node has been replaced. Raise it to get a fresh server, with another name and address (`POOL-1-r1`), in the
    * place of this one, dead or alive: the new one joins, then the tasks move, then the old one leaves and is deleted. From 0 to

@@ -42,8 +42,17 @@ const adopt = strict({
 
 export type AdoptPlan = z.output<typeof adopt>;
 
+/** Words to the shell and to a placement constraint. */
+const nodeLabelKey = "a key of up to 128 letters, digits and '._-', not beginning with hcloud-swarm.";
+const nodeLabels = z.record(
+  text(/^(?!hcloud-swarm\.)[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/, nodeLabelKey),
+  text(/^[A-Za-z0-9:._/-]{0,255}$/, "up to 255 letters, digits and ':._/-'"),
+  { error: (issue) => (issue.code === "invalid_key" ? nodeLabelKey : "texts by name") },
+);
+
 const node = strict({
   ...shape,
+  nodeLabels: nodeLabels.optional(),
   replacement: whole(0, 999, "a number of replacements").optional(),
   adopt: adopt.optional(),
 }).superRefine(({ adopt: adopted, replacement }, context) => {
@@ -59,6 +68,7 @@ const pool = strict({
   count: whole(1, 100, "nodes").optional(),
   nodes: z.record(plainName, node, { error: "nodes by name" }).optional(),
   ...shape,
+  nodeLabels: nodeLabels.optional(),
   placementGroup: existing.optional(),
 }).superRefine((value, context) => {
   const size = value.count ?? Object.values(value.nodes ?? {}).filter((one) => one.adopt === undefined).length;

@@ -29,6 +29,8 @@ export interface NodePlan {
   readonly location: string;
   readonly image: string;
   readonly labels: Record<string, string>;
+  /** In the swarm, where services find it by them. */
+  readonly nodeLabels: Readonly<Record<string, string>>;
   /** Name of the component's own spread group. */
   readonly placementGroup?: string;
   /** A placement group that is there. */
@@ -78,6 +80,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       location: own.location ?? shape.location ?? serverDefaults.location,
       image: own.image ?? shape.image ?? serverDefaults.image,
       labels: { ...shape.labels, ...own.labels, "hcloud-swarm-pool": pool, "hcloud-swarm-role": role },
+      nodeLabels: { ...shape.nodeLabels, ...own.nodeLabels },
       ...(group === undefined || existingGroup !== undefined ? {} : { placementGroup: group }),
       ...(existingGroup === undefined ? {} : { existingGroup }),
       ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),

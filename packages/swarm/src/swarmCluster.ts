@@ -167,9 +167,12 @@ export class SwarmCluster extends pulumi.ComponentResource {
 
 /** What a preview compares: plain, without secrets, one key for each opening and for each node. */
 function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation: KeyRotation | undefined) {
-  const nodes = plan.nodes.map(({ name, pool, role, serverType, location, image, adopt }) => [
+  const nodes = plan.nodes.map(({ name, pool, role, serverType, location, image, adopt, nodeLabels }) => [
     name,
-    adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true },
+    {
+      ...(adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true }),
+      ...(Object.keys(nodeLabels).length === 0 ? {} : { nodeLabels }),
+    },
   ]);
   const keys =
     rotation && plan.nodes.map(({ name, adopt }) => [name, shownRotation(rotation, adopt !== undefined)] as const);

@@ -9,6 +9,7 @@ import { applyPolicy, type BootedNode } from "./hardenedNode";
 import { agentDigest } from "./host";
 import type { MaintenanceSettings } from "./maintenance/plan";
 import { accessOf, type ManagerAccount, spokesman } from "./membership/locate";
+import { forgetLabels, nodeLabelsProgram } from "./membership/nodeLabels";
 import { planMembership, type SwarmNode } from "./membership/plan";
 import { memberResult } from "./membership/result";
 import { membershipProgram } from "./membership/script";
@@ -19,13 +20,15 @@ import { transitionProgram } from "./membership/transitionScript";
 import type { VerificationReport } from "./outputs";
 import { RefusedChangeError } from "./refusedChange";
 import { confirmationAround, printResult } from "./remote/confirmation";
-import { type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
+import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
 import { maintainNodes } from "./swarmMaintenance";
 
 export interface SwarmServer extends SwarmNode, BootedNode {
   /** Its name in Hetzner Cloud, which is its name in the swarm. */
   readonly serverName: string;
   readonly privateIp: pulumi.Output<string>;
+  /** Its labels in the swarm. */
+  readonly nodeLabels: Readonly<Record<string, string>>;
 }
 
 export interface SwarmSettings {
@@ -154,8 +157,8 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
       return join(node.role, privateIp, known, timeouts.swarm);
     });
     const after = node.after === undefined ? [] : [done.get(node.after)?.step ?? started];
-    const joined = last(must(placed, node.name), program, settings, [handover, ...after]);
-    done.set(node.name, { step: joined, result: openResult(joined.stdout) });
+    const step = last(must(placed, node.name), program, settings, [handover, ...after]);
+    done.set(node.name, { step, result: openResult(step.stdout) });
   }
 
   const resultOf = (name: string) => done.get(name)?.result ?? openResult(started.stdout);
@@ -169,13 +172,10 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
       })),
     ),
   );
+  const joined = [...[...done.values()].map(({ step }) => step), ...nodes.flatMap((node) => node.place.server ?? [])];
+  const labelled = labelNodes(nodes, { name: `${owner.name}-labels`, parent: owner.component, target }, joined, bounds);
   const roster = clusterStep(
-    {
-      name: `${owner.name}-roster`,
-      parent: owner.component,
-      target,
-      dependsOn: [...[...done.values()].map(({ step }) => step), ...nodes.flatMap((node) => node.place.server ?? [])],
-    },
+    { name: `${owner.name}-roster`, parent: owner.component, target, dependsOn: [...joined, ...labelled] },
     pulumi.all([members, wished]).apply(([list, wish]) => {
       const { steps, foreign } = planTransition(list, wish, `${owner.prefix}-`);
       if (foreign.length > 0)
@@ -213,6 +213,25 @@ function surveyText(nodes: readonly SwarmServer[], swarm: SwarmWideSettings): pu
   return pulumi
     .all(nodes.map((node) => node.server.id))
     .apply((ids) => `${swarmSettingsProgram(swarm)}${surveyProgram}survey # servers ${[...ids].sort().join(" ")}`);
+}
+
+/**
+ * The nodes get their labels before any other node leaves: its tasks find those that have come in its place. Gives the step, where
+ * there are labels; without any, its deletion takes them away. Nodes go by their names, so that a preview knows the text.
+ */
+function labelNodes(
+  nodes: readonly SwarmServer[],
+  place: Omit<ClusterPlace, "dependsOn">,
+  dependsOn: readonly pulumi.Resource[],
+  { waitSeconds }: { readonly waitSeconds: number },
+): readonly pulumi.Resource[] {
+  if (nodes.every((node) => Object.keys(node.nodeLabels).length === 0)) return [];
+  const wish = nodes.map(({ serverName, nodeLabels }) => ({ name: serverName, labels: nodeLabels }));
+  const program = pulumi
+    .all(nodes.map((node) => node.server.id))
+    .apply((ids) => `${nodeLabelsProgram(wish, waitSeconds)}# servers ${[...ids].sort().join(" ")}\n`);
+  const server = nodes.find((node) => node.role === "manager")?.place.server;
+  return [clusterStep({ ...place, dependsOn, undo: { argument: forgetLabels, server } }, program)];
 }
 
 /** A step's membership and report, without the tokens. */

@@ -158,6 +158,15 @@ export interface ClusterPlace {
   readonly target: ClusterTarget;
   readonly parent: pulumi.Resource;
   readonly dependsOn: readonly pulumi.Resource[];
+  /** What the step's deletion does. Default: nothing. */
+  readonly undo?: ClusterUndo;
+}
+
+export interface ClusterUndo {
+  /** The program is run once more, with this as its argument. One word, nothing in it special to the shell. */
+  readonly argument: string;
+  /** When this server is deleted as well, the program is not run: it might be the manager, and all may end. */
+  readonly server?: pulumi.CustomResource | undefined;
 }
 
 /**
@@ -165,7 +174,7 @@ export interface ClusterPlace {
  * program that has not changed is not run again. `program` holds no secret: a preview shows it.
  */
 export function clusterStep(place: ClusterPlace, program: pulumi.Output<string | undefined>): command.remote.Command {
-  const { name, parent, target, dependsOn } = place;
+  const { name, parent, target, dependsOn, undo } = place;
   // The provider runs nothing where there is no command text; its types do not say that this may be known later.
   const text = (value: pulumi.Output<string | undefined>) => value as pulumi.Output<string>;
   return new command.remote.Command(
@@ -177,11 +186,14 @@ export function clusterStep(place: ClusterPlace, program: pulumi.Output<string |
           .all([program, target.user])
           .apply(([known, user]) => (known === undefined ? undefined : rootText(user, "sh -s"))),
       ),
+      ...(undo === undefined
+        ? {}
+        : { delete: pulumi.output(target.user).apply((user) => rootText(user, `sh -s ${undo.argument}`)) }),
       stdin: text(program),
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
-    { parent, dependsOn: [...dependsOn] },
+    { parent, dependsOn: [...dependsOn], ...(undo?.server === undefined ? {} : { deletedWith: undo.server }) },
   );
 }
 

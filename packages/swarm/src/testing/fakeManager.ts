@@ -37,7 +37,7 @@ case "$*" in
   *'Status.State}} {{with'*) if [ "$(get "$id" 1)" = manager ]; then echo "$(get "$id" 2) $(get "$id" 4)"; else echo "$(get "$id" 2) worker"; fi ;;
   *Status.State*) get "$id" 2 ;;
   *Availability*) get "$id" 3 ;;
-  *Hostname*) echo "prod-$id" ;;
+  *Hostname*) cat "$FAKE/$id.hostname" 2>/dev/null || echo "prod-$id" ;;
   ${inspect}
   *) echo "unexpected: docker $*" >&2; exit 99 ;;
   esac ;;
