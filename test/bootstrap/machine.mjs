@@ -14,6 +14,7 @@ export const debianPackages = [
   { name: "nftables", why: "the region's cloud firewalls" },
   { name: "iproute2", why: "the region's networks" },
   { name: "conntrack", why: "the region's cloud firewalls" },
+  { name: "haproxy", why: "the region's load balancers" },
   { name: "openssh-client", why: "keys and connections" },
   { name: "util-linux", why: "nsenter" },
   { name: "iptables", why: "tests of rules in a scratch namespace", testOnly: true },

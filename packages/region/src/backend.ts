@@ -56,6 +56,65 @@ export interface NetworkSpec {
   readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
 }
 
+/** How a Load Balancer finds out whether a target serves. */
+interface HealthCheckSpec {
+  readonly port: number;
+  /** Seconds between two checks. */
+  readonly interval: number;
+  /** Seconds that a check may take. */
+  readonly timeout: number;
+  /** Checks in a row that turn a target's state. */
+  readonly retries: number;
+  /** Absent: a TCP connection is enough. */
+  readonly http?: {
+    /** Value of the Host header; absent: none is sent. */
+    readonly domain?: string;
+    readonly path: string;
+    /** Text that the answer must have in it; empty: any. */
+    readonly response: string;
+    /** `200`, or with `?` for any digit: `2??`. */
+    readonly statusCodes: readonly string[];
+    readonly tls: boolean;
+  };
+}
+
+export interface BalancedService {
+  readonly protocol: "tcp" | "http";
+  readonly listenPort: number;
+  readonly destinationPort: number;
+  readonly proxyProtocol: boolean;
+  /** Sticky sessions by this cookie (protocol http); absent: none. Its lifetime is in seconds. */
+  readonly cookie?: { readonly name: string; readonly lifetime: number };
+  readonly healthCheck: HealthCheckSpec;
+}
+
+export interface BalancedTarget {
+  readonly serverId: number;
+  /** Whether `address` is the one in a Network that both are in. */
+  readonly usePrivateIp: boolean;
+  readonly address: string;
+}
+
+export interface LoadBalancerSpec {
+  readonly loadBalancerId: number;
+  /** Absent when the public interface is disabled. It takes the `::1` of its IPv6 /64. */
+  readonly publicInterface?: { readonly ipv4: string; readonly ipv6Network: string };
+  /** `ipRange` is the Network's. */
+  readonly privateInterfaces: readonly { readonly networkId: number; readonly ip: string; readonly ipRange: string }[];
+  readonly algorithm: "round_robin" | "least_connections";
+  readonly maxConnections: number;
+  readonly services: readonly BalancedService[];
+  readonly targets: readonly BalancedTarget[];
+}
+
+/** What the health checks of one service found at one target. */
+export interface TargetHealth {
+  readonly serverId: number;
+  readonly usePrivateIp: boolean;
+  readonly listenPort: number;
+  readonly healthy: boolean;
+}
+
 export type PowerState = "running" | "off";
 
 export interface Backend {
@@ -93,6 +152,11 @@ export interface Backend {
    * are `out` rules; established traffic and replies pass. Private networks are not filtered (as on Hetzner).
    */
   setFirewall(serverId: number, rules: readonly FirewallRule[] | undefined): Promise<void>;
+  /** Makes or updates a Load Balancer; its Networks must be there. Connections that are open stay open. */
+  putLoadBalancer(spec: LoadBalancerSpec): Promise<void>;
+  deleteLoadBalancer(loadBalancerId: number): Promise<void>;
+  /** What its health checks know now; what none was made of is left out. */
+  targetHealth(loadBalancerId: number): Promise<readonly TargetHealth[]>;
 }
 
 /** Headers that say who asks the metadata service from inside a Network. Its worker sets them; no server can. */

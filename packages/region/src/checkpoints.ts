@@ -1,6 +1,7 @@
 /**
  * Checkpoints: the whole region under a name. Memory and disk of each server are an internal snapshot in its qcow2
- * overlay; beside them stand the API's state and the machines' records. A disk stays as long as a checkpoint names it.
+ * overlay; beside them stand the API's state and the machines' records. Load Balancers have no memory worth keeping: the API
+ * makes them again from its state, without the connections. A disk stays as long as a checkpoint names it.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +11,7 @@ import { networkSpec } from "./api/networks.js";
 import type { Machines } from "./compute/machines.js";
 import { type MachineRecord, machineRecord } from "./compute/record.js";
 import type { Layout } from "./layout.js";
+import type { LoadBalancers } from "./network/loadBalancers.js";
 import type { Router } from "./network/router.js";
 import { run, tryRun } from "./support/command.js";
 import { writeFileAtomically } from "./support/files.js";
@@ -88,6 +90,7 @@ export interface CheckpointsOptions {
   readonly store: CheckpointStore;
   readonly machines: Machines;
   readonly router: Router;
+  readonly balancers: LoadBalancers;
   readonly api: Api;
   readonly fingerprint: string;
 }
@@ -131,7 +134,7 @@ export class Checkpoints {
 
   /** Brings back exactly what the checkpoint has: its servers and networks and no others. */
   async restore(name: string): Promise<string[]> {
-    const { store, machines, router, api, fingerprint } = this.#options;
+    const { store, machines, router, balancers, api, fingerprint } = this.#options;
     const checkpoint = store.get(name);
     if (checkpoint.fingerprint !== fingerprint && checkpoint.machines.some(({ running }) => running)) {
       throw new Error(
@@ -145,6 +148,7 @@ export class Checkpoints {
     await api.idle();
     const abandoned = machines.list().map(({ record }) => record);
     await machines.releaseAll();
+    await balancers.close();
     for (const networkId of router.networkIds()) await router.deleteNetwork(networkId);
     await router.flushConnections();
     this.#removeDisks(abandoned, checkpoint);

@@ -12,6 +12,7 @@ import { borrowImage, builtImages } from "./images/store.js";
 import { layoutOf } from "./layout.js";
 import { createLocalBackend } from "./localBackend.js";
 import { serveMirrorProxy } from "./mirror/proxy.js";
+import { LoadBalancers } from "./network/loadBalancers.js";
 import { API_ENDPOINT, API_PORT, METADATA_ADDRESS, OUTSIDE, PUBLIC_GATEWAY } from "./network/names.js";
 import { Router } from "./network/router.js";
 import { type Settings, type Status, settingsSchema } from "./settings.js";
@@ -34,6 +35,7 @@ async function main(settings: Settings): Promise<void> {
   const { memory, cores = CORES[detected.accelerator.kind] } = settings;
   const router = new Router(settings.name, layout.metadataSocket);
   await router.start();
+  const balancers = new LoadBalancers(settings.name, layout.balancers);
   const checkpointStore = new CheckpointStore(layout.checkpoints);
   const machines = new Machines({
     layout,
@@ -44,7 +46,7 @@ async function main(settings: Settings): Promise<void> {
     isKept: (serverId, disk) => checkpointStore.isKept(serverId, disk),
   });
   const api = createApi({
-    backend: createLocalBackend(machines, router, layout.images),
+    backend: createLocalBackend(machines, router, balancers, layout.images),
     store: fileStore(layout.apiState),
     token: readFileSync(layout.token, "utf8").trim(),
     ...(settings.record
@@ -56,6 +58,7 @@ async function main(settings: Settings): Promise<void> {
     store: checkpointStore,
     machines,
     router,
+    balancers,
     api,
     fingerprint: `${detected.accelerator.kind}, at most ${cores} cores and ${memory} MiB`,
   });
@@ -95,6 +98,7 @@ async function main(settings: Settings): Promise<void> {
     await api.metadata.close();
     await api.networkMetadata.close();
     await serial.run(() => machines.releaseAll());
+    await balancers.close();
     await router.close();
     await control.close();
     for (const socket of [layout.control, layout.metadataSocket]) rmSync(socket, { force: true });

@@ -2,9 +2,15 @@
 import type { Backend } from "./backend.js";
 import type { Machines } from "./compute/machines.js";
 import { builtImages } from "./images/store.js";
+import type { LoadBalancers } from "./network/loadBalancers.js";
 import type { Router } from "./network/router.js";
 
-export function createLocalBackend(machines: Machines, router: Router, imagesDirectory: string): Backend {
+export function createLocalBackend(
+  machines: Machines,
+  router: Router,
+  balancers: LoadBalancers,
+  imagesDirectory: string,
+): Backend {
   return {
     images: async () => builtImages(imagesDirectory),
     putNetwork: (spec) => router.putNetwork(spec),
@@ -23,5 +29,8 @@ export function createLocalBackend(machines: Machines, router: Router, imagesDir
     detachPrivate: (serverId, networkId) => machines.detach(serverId, networkId),
     setPublic: (serverId, nic) => machines.setPublic(serverId, nic),
     setFirewall: (serverId, rules) => router.setFirewall(serverId, rules),
+    putLoadBalancer: (spec) => balancers.put(spec),
+    deleteLoadBalancer: (loadBalancerId) => balancers.delete(loadBalancerId),
+    targetHealth: (loadBalancerId) => balancers.health(loadBalancerId),
   };
 }

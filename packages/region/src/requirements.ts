@@ -12,6 +12,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   nft: "nftables",
   conntrack: "conntrack",
   sysctl: "procps",
+  haproxy: "haproxy",
 };
 
 const IMAGE_TOOLS: Readonly<Record<string, string>> = { mmdebstrap: "mmdebstrap", "mkfs.ext4": "e2fsprogs" };

@@ -8,6 +8,7 @@ import { createRateLimit } from "./rateLimit.js";
 import { globalActionRoutes } from "./routes/actions.js";
 import { catalogRoutes } from "./routes/catalog.js";
 import { firewallRoutes } from "./routes/firewalls.js";
+import { loadBalancerRoutes } from "./routes/loadBalancers.js";
 import { networkRoutes } from "./routes/networks.js";
 import { placementGroupRoutes } from "./routes/placementGroups.js";
 import { primaryIpRoutes } from "./routes/primaryIps.js";
@@ -114,6 +115,7 @@ export function createApp({ context, token, clock, onExchange }: AppOptions): Fa
       placementGroupRoutes(v1, context);
       primaryIpRoutes(v1, context);
       serverRoutes(v1, context);
+      loadBalancerRoutes(v1, context);
     },
     { prefix: PREFIX },
   );

@@ -13,6 +13,8 @@ export interface Engine {
   readonly state: State;
   now(): string;
   change<T>(work: (draft: State, now: string) => T): T;
+  /** Calls `listener` after every change that was kept. */
+  onChange(listener: () => void): void;
   /** Replaces the whole state. Only when {@link Engine.idle} and before a resume. */
   replace(state: State): void;
   /**
@@ -35,6 +37,7 @@ export function createEngine({ store, clock }: EngineOptions): Engine {
   const saved = store.load();
   let state = saved === undefined ? emptyState() : parseState(saved);
   const tails = new Map<string, Promise<void>>();
+  const listeners: (() => void)[] = [];
   const now = () => clock().toISOString();
 
   function change<T>(work: (draft: State, now: string) => T): T {
@@ -42,6 +45,7 @@ export function createEngine({ store, clock }: EngineOptions): Engine {
     const result = work(draft, now());
     store.save(printState(draft));
     state = draft;
+    for (const listener of listeners) listener();
     return result;
   }
 
@@ -74,6 +78,7 @@ export function createEngine({ store, clock }: EngineOptions): Engine {
     },
     now,
     change,
+    onChange: (listener) => void listeners.push(listener),
     replace(next) {
       store.save(printState(next));
       state = next;

@@ -10,6 +10,7 @@ import type { Context } from "./context.js";
 import { createEngine } from "./engine.js";
 import { clearFaults, setFault } from "./faults.js";
 import { createFirewallSync } from "./firewallSync.js";
+import { createLoadBalancerSync } from "./loadBalancerSync.js";
 import { observePower } from "./machines.js";
 import { byHeaders, bySource, createMetadataApp, findServerByAddress } from "./metadata.js";
 import { type ResumeProblem, resume } from "./resume.js";
@@ -69,14 +70,18 @@ export interface Api {
 export function createApi({ backend, store, token, clock = () => new Date(), onExchange }: ApiOptions): Api {
   const engine = createEngine({ store, clock });
   const firewalls = createFirewallSync(engine, backend);
-  const context: Context = { engine, backend, firewalls };
+  const balancers = createLoadBalancerSync(engine, backend);
+  const context: Context = { engine, backend, firewalls, balancers };
   return {
     app: createApp({ context, token, clock, onExchange }),
     metadata: createMetadataApp(engine, bySource),
     networkMetadata: createMetadataApp(engine, byHeaders),
     state: () => engine.state,
     snapshot: () => printState(engine.state),
-    restore: (text) => engine.replace(parseState(text)),
+    restore: (text) => {
+      engine.replace(parseState(text));
+      balancers.forgetAll();
+    },
     resume: () => resume(context),
     observe: () => observePower(context),
     idle: () => engine.idle(),

@@ -17,7 +17,7 @@ import {
 import { datacenterName } from "./catalog/views.js";
 import type { Engine } from "./engine.js";
 import { holds, primaryIpOf } from "./primaryIps.js";
-import { zoneOf } from "./servers.js";
+import { zoneOf } from "./serverNetworks.js";
 import { byId, type Server, type State } from "./state.js";
 
 /** The region's router answers DNS for its servers at the public gateway's address. */

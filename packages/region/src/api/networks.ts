@@ -170,7 +170,10 @@ function changeable(state: State, id: number): Network {
 }
 
 function changesNetwork(action: Action, id: number): boolean {
-  return concerns(action, "network", id) && !action.resources.some((resource) => resource.type === "server");
+  return (
+    concerns(action, "network", id) &&
+    !action.resources.some(({ type }) => type === "server" || type === "load_balancer")
+  );
 }
 
 function startChange(state: State, now: string, command: string, id: number): Action {
@@ -236,15 +239,19 @@ export function deleteNetwork(state: State, id: number): number[] {
   const network = changeable(state, id);
   if (network.protection.delete) throw protectedFrom("network", "deletion");
   const attached = state.servers.filter((server) => server.privateNets.some((net) => net.networkId === id));
-  for (const server of attached) server.privateNets = server.privateNets.filter((net) => net.networkId !== id);
+  for (const resource of [...attached, ...state.loadBalancers]) {
+    resource.privateNets = resource.privateNets.filter((net) => net.networkId !== id) as typeof resource.privateNets;
+  }
   removeById(state.networks, id);
   return attached.map((server) => server.id);
 }
 
-/** All addresses of servers in the Network, aliases included, as numbers. */
+/** All addresses of servers and Load Balancers in the Network, aliases included, as numbers. */
 export function attachedAddresses(state: State, networkId: number): number[] {
-  return state.servers
-    .flatMap((server) => server.privateNets)
+  const balancers = state.loadBalancers.flatMap(({ privateNets }) =>
+    privateNets.map((net) => ({ ...net, aliasIps: [] })),
+  );
+  return [...state.servers.flatMap((server) => server.privateNets), ...balancers]
     .filter((net) => net.networkId === networkId)
     .flatMap((net) => [net.ip, ...net.aliasIps])
     .map((ip) => parseIpv4(ip))
@@ -276,7 +283,9 @@ export function networkView(state: State, network: Network) {
     servers: state.servers
       .filter((server) => server.privateNets.some((net) => net.networkId === network.id))
       .map((server) => server.id),
-    load_balancers: [],
+    load_balancers: state.loadBalancers
+      .filter(({ privateNets }) => privateNets.some((net) => net.networkId === network.id))
+      .map((balancer) => balancer.id),
     protection: network.protection,
     labels: network.labels,
     created: network.created,

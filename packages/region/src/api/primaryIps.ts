@@ -37,6 +37,15 @@ export const changeDnsPtrSchema = z.object({ ip: z.string(), dns_ptr: dnsPtrSche
 
 type PrimaryIpType = PrimaryIp["type"];
 
+/** The next public address or /64 that nothing has. Throws `resource_unavailable`. */
+export function freeAddress(state: State, type: PrimaryIpType): string {
+  const balancers = state.loadBalancers.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]);
+  const taken = new Set([...state.primaryIps.map((ip) => ip.ip), ...balancers]);
+  const address = type === "ipv4" ? freePublicIpv4(taken) : freePublicIpv6(taken);
+  if (address === undefined) throw new ApiError("resource_unavailable", `the region has no free ${type} address`);
+  return address;
+}
+
 /** Takes the next free address. */
 export function addPrimaryIp(
   state: State,
@@ -50,9 +59,7 @@ export function addPrimaryIp(
     readonly labels?: Record<string, string>;
   },
 ): PrimaryIp {
-  const taken = new Set(state.primaryIps.map((ip) => ip.ip));
-  const address = input.type === "ipv4" ? freePublicIpv4(taken) : freePublicIpv6(taken);
-  if (address === undefined) throw new ApiError("resource_unavailable", `the region has no free ${input.type} address`);
+  const address = freeAddress(state, input.type);
   const id = takeId(state);
   const ip: PrimaryIp = {
     id,
@@ -217,12 +224,16 @@ export function publicInterface(state: State, server: Server): PublicInterface |
   return { mac: server.mac, ...(ipv4 ? { ipv4: ipv4.ip } : {}), ...(ipv6 ? { ipv6Network: ipv6.ip } : {}) };
 }
 
+/** The PTR record of an IPv4 address that nobody set one for. */
+export function genericPtr(ipv4: string): string {
+  return `static.${ipv4.split(".").reverse().join(".")}.clients.your-server.de`;
+}
+
 /** PTR records: those that were set, and Hetzner's generic one for an IPv4 address without. */
 export function dnsPtrView(ip: PrimaryIp): { ip: string; dns_ptr: string }[] {
   const entries = ip.dnsPtr.map((entry) => ({ ip: entry.ip, dns_ptr: entry.dnsPtr }));
   if (ip.type === "ipv6" || entries.length > 0) return entries;
-  const reversed = ip.ip.split(".").reverse().join(".");
-  return [{ ip: ip.ip, dns_ptr: `static.${reversed}.clients.your-server.de` }];
+  return [{ ip: ip.ip, dns_ptr: genericPtr(ip.ip) }];
 }
 
 export function primaryIpView(ip: PrimaryIp, now: string) {

@@ -33,7 +33,7 @@ function shouldRun(state: State, server: Server): boolean {
  * Machines are brought up side by side. Returns what went wrong; the other resources are resumed all the same.
  */
 export async function resume(context: Context): Promise<ResumeProblem[]> {
-  const { engine } = context;
+  const { engine, balancers } = context;
   const problems: ResumeProblem[] = [];
   const attempt = async (resource: string, work: () => Promise<void>): Promise<boolean> => {
     try {
@@ -48,12 +48,18 @@ export async function resume(context: Context): Promise<ResumeProblem[]> {
   const { networks, servers } = engine.state;
   await Promise.all(networks.map(({ id }) => attempt(`network ${id}`, () => putNetwork(context, id))));
 
+  const { loadBalancers } = engine.state;
   const failed = new Set<number>();
   await Promise.all(
     servers.map(async (server) => {
       if (!(await attempt(`server ${server.id}`, () => resumeServer(context, server)))) failed.add(server.id);
     }),
   );
+
+  // They come last, as their targets should be there; what an interrupted action had asked for is in the state.
+  for (const { id } of loadBalancers) {
+    if (!(await attempt(`load balancer ${id}`, () => balancers.bring(id)))) failed.add(id);
+  }
 
   engine.change((draft, now) => {
     for (const action of draft.actions.filter((item) => item.status === "running")) {
@@ -77,6 +83,8 @@ async function resumeServer(context: Context, server: Server): Promise<void> {
 
 function failureOf(action: Action, failed: ReadonlySet<number>): string | undefined {
   if (action.command === "rebuild_server") return "interrupted by a restart of the region";
-  const broken = action.resources.some((resource) => resource.type === "server" && failed.has(resource.id));
-  return broken ? "the region could not bring the server back after a restart" : undefined;
+  const broken = action.resources.some(
+    (resource) => ["server", "load_balancer"].includes(resource.type) && failed.has(resource.id),
+  );
+  return broken ? "the region could not bring it back after a restart" : undefined;
 }

@@ -44,9 +44,13 @@ export const changeAliasIpsSchema = z.object({ network: idSchema, alias_ips: z.a
 
 type AttachInput = z.output<typeof attachSchema>;
 
-/** Ranges that a server in this location may take addresses from. */
-function usableRanges(network: Network, server: Server) {
-  const zone = locationNamed(server.location).network_zone;
+/** Network zone of the resource's location. */
+export function zoneOf({ location }: { readonly location: string }): string {
+  return locationNamed(location).network_zone;
+}
+
+/** Ranges that a resource in this network zone may take addresses from. */
+function usableRanges(network: Network, zone: string) {
   return network.subnets
     .filter((subnet) => subnet.networkZone === zone && subnet.type !== "vswitch")
     .map((subnet) => knownRange(subnet.ipRange));
@@ -54,36 +58,42 @@ function usableRanges(network: Network, server: Server) {
 
 function assertAvailable(
   network: Network,
-  server: Server,
+  zone: string,
   text: string,
   taken: ReadonlySet<number>,
   field: string,
 ): number {
   const address = parseIpv4(text);
   if (address === undefined) throw invalidField(field, "must be an IPv4 address");
-  const subnet = usableRanges(network, server).find((range) => contains(range, address));
+  const subnet = usableRanges(network, zone).find((range) => contains(range, address));
   if (!subnet || !isAssignable(address, subnet, knownRange(network.ipRange)) || taken.has(address)) {
     throw new ApiError("ip_not_available", `IP ${text} is not available in the network`);
   }
   return address;
 }
 
-function chooseAddress(network: Network, server: Server, input: AttachInput, taken: ReadonlySet<number>): number {
+/** The address that a resource in this zone gets: the wished one, or the first free one. Throws when there is none. */
+export function chooseAddress(
+  network: Network,
+  zone: string,
+  input: Pick<AttachInput, "ip" | "ip_range">,
+  taken: ReadonlySet<number>,
+): number {
   if (input.ip !== undefined) {
-    const address = assertAvailable(network, server, input.ip, taken, "ip");
+    const address = assertAvailable(network, zone, input.ip, taken, "ip");
     if (input.ip_range !== undefined && !contains(subnetOf(network, input.ip_range), address)) {
       throw invalidField("ip", "must be within ip_range");
     }
     return address;
   }
-  const ranges = usableRanges(network, server);
+  const ranges = usableRanges(network, zone);
   const wanted = input.ip_range === undefined ? undefined : printRange(subnetOf(network, input.ip_range));
   for (const range of ranges) {
     if (wanted !== undefined && printRange(range) !== wanted) continue;
     const address = firstFreeAddress(range, knownRange(network.ipRange), taken);
     if (address !== undefined) return address;
   }
-  throw new ApiError("no_subnet_available", "no subnet or IP available for the server within the network");
+  throw new ApiError("no_subnet_available", "no subnet or IP available within the network");
 }
 
 function subnetOf(network: Network, text: string) {
@@ -96,10 +106,19 @@ function subnetOf(network: Network, text: string) {
 
 function checkAliases(network: Network, server: Server, aliases: readonly string[], taken: Set<number>): string[] {
   return aliases.map((alias) => {
-    const address = assertAvailable(network, server, alias, taken, "alias_ips");
+    const address = assertAvailable(network, zoneOf(server), alias, taken, "alias_ips");
     taken.add(address);
     return printIpv4(address);
   });
+}
+
+/** What is in use in the Network. Throws `resource_limit_exceeded` when it is full. */
+export function takenAddresses(state: State, network: Network): Set<number> {
+  const taken = new Set(attachedAddresses(state, network.id));
+  if (taken.size >= MAX_ATTACHED) {
+    throw new ApiError("resource_limit_exceeded", `a network has at most ${MAX_ATTACHED} IPs of attached resources`);
+  }
+  return taken;
 }
 
 /** Adds the interface to the server's record: at creation, or as the first half of {@link attachToNetwork}. */
@@ -117,11 +136,8 @@ export function addPrivateNet(state: State, server: Server, input: AttachInput):
       throw new ApiError("networks_overlap", `the network overlaps with network ${other.name} of the server`);
     }
   }
-  const taken = new Set(attachedAddresses(state, network.id));
-  if (taken.size >= MAX_ATTACHED) {
-    throw new ApiError("resource_limit_exceeded", `a network has at most ${MAX_ATTACHED} IPs of attached resources`);
-  }
-  const address = chooseAddress(network, server, input, taken);
+  const taken = takenAddresses(state, network);
+  const address = chooseAddress(network, zoneOf(server), input, taken);
   taken.add(address);
   const net: PrivateNet = {
     networkId: network.id,

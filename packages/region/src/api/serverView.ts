@@ -4,6 +4,7 @@ import { locationNamed } from "./catalog/locations.js";
 import { includedTraffic, serverTypeNamed, serverTypeView } from "./catalog/serverTypes.js";
 import { datacenterView } from "./catalog/views.js";
 import { firewallStatus, firewallsOf } from "./firewalls.js";
+import { balancersOf } from "./loadBalancerTargets.js";
 import { placementGroupView } from "./placementGroups.js";
 import { dnsPtrView, primaryIpOf } from "./primaryIps.js";
 import { concerns, isLocked, type Server, type State } from "./state.js";
@@ -69,7 +70,7 @@ export function serverView(state: State, server: Server, now: string) {
     protection: server.protection,
     labels: server.labels,
     volumes: [],
-    load_balancers: [],
+    load_balancers: balancersOf(state, server.id),
     primary_disk_size: server.diskSize,
     placement_group: group ? placementGroupView(state, group) : null,
   };

@@ -4,13 +4,14 @@ import type { MachineSpec } from "../backend.js";
 import { recordAction, startAction } from "./actions.js";
 import { publicMac } from "./addresses.js";
 import { type Image, imageNamed } from "./catalog/images.js";
-import { locationNamed, locations } from "./catalog/locations.js";
+import { locations } from "./catalog/locations.js";
 import { isOffered, type ServerType, serverTypeNamed, serverTypes } from "./catalog/serverTypes.js";
 import { findLocation } from "./catalog/views.js";
 import { ApiError, invalidField, notUnique, protectedFrom } from "./errors.js";
 import { isUnavailable } from "./faults.js";
 import { applyAtCreation, assertFirewallLimit, forgetServer } from "./firewalls.js";
 import { labelsSchema } from "./labels.js";
+import { forgetTarget } from "./loadBalancerTargets.js";
 import { assertRoomFor } from "./placementGroups.js";
 import { addPrimaryIp, publicInterface, releasePrimaryIps } from "./primaryIps.js";
 import { addPrivateNet, privateInterface } from "./serverNetworks.js";
@@ -258,6 +259,7 @@ export function startDeletion(state: State, now: string, id: number): Action {
 export function forgetDeleted(state: State, id: number): void {
   releasePrimaryIps(state, id);
   forgetServer(state, id);
+  forgetTarget(state, id);
   removeById(state.servers, id);
 }
 
@@ -356,9 +358,4 @@ export function machineSpec(state: State, server: Server): MachineSpec {
     ...(nic ? { publicInterface: nic } : {}),
     privateInterfaces: server.privateNets.map(privateInterface),
   };
-}
-
-/** Network zone of the server's location. */
-export function zoneOf(server: Server): string {
-  return locationNamed(server.location).network_zone;
 }

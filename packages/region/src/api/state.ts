@@ -96,6 +96,54 @@ const serverSchema = z.object({
   power: z.enum(["running", "off"]),
 });
 
+const healthCheckSchema = z.object({
+  protocol: z.enum(["tcp", "http"]),
+  port: z.number(),
+  /** Seconds. */
+  interval: z.number(),
+  /** Seconds. */
+  timeout: z.number(),
+  retries: z.number(),
+  http: z
+    .object({
+      domain: z.string().nullable(),
+      path: z.string(),
+      response: z.string(),
+      statusCodes: z.array(z.string()),
+      tls: z.boolean(),
+    })
+    .nullable(),
+});
+const serviceSchema = z.object({
+  protocol: z.enum(["tcp", "http"]),
+  listenPort: z.number(),
+  destinationPort: z.number(),
+  proxyProtocol: z.boolean(),
+  /** For protocol http only; the lifetime is in seconds. */
+  http: z.object({ stickySessions: z.boolean(), cookieName: z.string(), cookieLifetime: z.number() }).nullable(),
+  healthCheck: healthCheckSchema,
+});
+const targetSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("server"), serverId: id, usePrivateIp: z.boolean() }),
+  z.object({ type: z.literal("label_selector"), selector: z.string(), usePrivateIp: z.boolean() }),
+]);
+const loadBalancerSchema = z.object({
+  ...named,
+  /** Name of the Load Balancer type. */
+  type: z.string(),
+  location: z.string(),
+  algorithm: z.enum(["round_robin", "least_connections"]),
+  publicEnabled: z.boolean(),
+  ipv4: z.string(),
+  /** A /64 in CIDR form, of which it takes the first address. */
+  ipv6: z.string(),
+  dnsPtr: z.array(z.object({ ip: z.string(), dnsPtr: z.string() })),
+  privateNets: z.array(z.object({ networkId: id, ip: z.string() })),
+  services: z.array(serviceSchema),
+  targets: z.array(targetSchema),
+  protection: deleteProtection,
+});
+
 export const faultSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("unavailable"),
@@ -122,6 +170,8 @@ const stateSchema = z.object({
   placementGroups: z.array(placementGroupSchema),
   primaryIps: z.array(primaryIpSchema),
   servers: z.array(serverSchema),
+  /** States of before there were any lack them. */
+  loadBalancers: z.array(loadBalancerSchema).default([]),
   faults: z.array(faultSchema),
 });
 
@@ -138,6 +188,9 @@ export type PlacementGroup = z.infer<typeof placementGroupSchema>;
 export type PrimaryIp = z.infer<typeof primaryIpSchema>;
 export type Server = z.infer<typeof serverSchema>;
 export type PrivateNet = z.infer<typeof privateNetSchema>;
+export type LoadBalancer = z.infer<typeof loadBalancerSchema>;
+export type Service = z.infer<typeof serviceSchema>;
+export type Target = z.infer<typeof targetSchema>;
 export type Fault = z.infer<typeof faultSchema>;
 
 /** Ids start here so that they are not mistaken for a count, and stay short enough for interface names. */
@@ -155,6 +208,7 @@ export function emptyState(): State {
     placementGroups: [],
     primaryIps: [],
     servers: [],
+    loadBalancers: [],
     faults: [],
   };
 }

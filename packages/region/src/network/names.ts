@@ -7,9 +7,12 @@ export const outsideNamespace = (name: string): string => `hcr-${name}-out`;
 /** One hcloud Network. */
 export const networkNamespace = (name: string, networkId: number): string => `hcr-${name}-n${networkId}`;
 
+/** One Load Balancer. */
+export const balancerNamespace = (name: string, balancerId: number): string => `hcr-${name}-lb${balancerId}`;
+
 /** Whether this namespace is one of the region's. */
 export function isOfRegion(namespace: string, name: string): boolean {
-  return new RegExp(`^hcr-${name}(-out|-n[0-9]+)?$`).test(namespace);
+  return new RegExp(`^hcr-${name}(-out|-(n|lb)[0-9]+)?$`).test(namespace);
 }
 
 /** Interface of a server's public side in the router; ids in base 36 keep it under the kernel's 15 characters. */
@@ -17,6 +20,11 @@ export const publicTap = (serverId: number): string => `p${serverId.toString(36)
 /** Interface of a server's side in a Network. */
 export const privateTap = (serverId: number, networkId: number): string =>
   `n${serverId.toString(36)}.${networkId.toString(36)}`;
+/** Interface of a Load Balancer's public side in the router. */
+export const balancerLink = (balancerId: number): string => `b${balancerId.toString(36)}`;
+/** Interface between a Load Balancer and a Network, on both ends. */
+export const balancerPrivateLink = (balancerId: number, networkId: number): string =>
+  `b${balancerId.toString(36)}.${networkId.toString(36)}`;
 
 export const OUTSIDE = {
   ipv4: "192.0.2.10/24",

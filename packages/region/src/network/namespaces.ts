@@ -25,6 +25,8 @@ const ROUTER_SYSCTLS = [
   "net.ipv6.conf.default.accept_dad=0",
 ];
 
+const HOST_SYSCTLS = ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"];
+
 /** Runs a program inside a namespace, with the host's mounts. */
 export function inNamespace(namespace: string, command: string, args: readonly string[]): [string, string[]] {
   return ["nsenter", [`--net=/run/netns/${namespace}`, "--", command, ...args]];
@@ -64,13 +66,19 @@ export async function addRouterNamespace(namespace: string): Promise<boolean> {
   return true;
 }
 
+/** Makes the namespace of something that has interfaces and forwards nothing, unless it is there. */
+export async function addHostNamespace(namespace: string): Promise<void> {
+  if ((await listNamespaces()).includes(namespace)) return;
+  await run("ip", ["netns", "add", namespace]);
+  await ipBatch(namespace, ["link set lo up"]);
+  await runIn(namespace, "sysctl", ["-qw", ...HOST_SYSCTLS]);
+}
+
 /** Makes router and outside with the link between them. Neither has any way to the real network. */
 export async function addRegionNamespaces(name: string): Promise<void> {
   const [router, outside] = [routerNamespace(name), outsideNamespace(name)];
   await addRouterNamespace(router);
-  await run("ip", ["netns", "add", outside]);
-  await ipBatch(outside, ["link set lo up"]);
-  await runIn(outside, "sysctl", ["-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"]);
+  await addHostNamespace(outside);
   await ipBatch(router, [`link add ${UPLINK} type veth peer name eth0 netns ${outside}`]);
   await ipBatch(router, [
     `addr add ${METADATA_ADDRESS}/32 dev lo`,

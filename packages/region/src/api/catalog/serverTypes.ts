@@ -141,9 +141,10 @@ function isAmericanOrAsian(location: string): boolean {
   return !EU.includes(location);
 }
 
-export function pricesOf(type: ServerType) {
-  return type.locations.map((location) => {
-    const monthly = isAmericanOrAsian(location) ? type.price * 1.2 : type.price;
+/** What something costs in each location; `net` is the monthly price in the cheapest. */
+export function pricesOf({ price: net, locations: places }: Pick<ServerType, "price" | "locations">) {
+  return places.map((location) => {
+    const monthly = isAmericanOrAsian(location) ? net * 1.2 : net;
     return {
       location,
       price_hourly: price(monthly / HOURS_PER_MONTH),

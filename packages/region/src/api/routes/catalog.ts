@@ -1,6 +1,7 @@
 /** What the region offers: nothing here can be changed. */
 import type { FastifyInstance } from "fastify";
 import { imageNamed, imageView } from "../catalog/images.js";
+import { loadBalancerTypes } from "../catalog/loadBalancerTypes.js";
 import { datacenters, locations } from "../catalog/locations.js";
 import { HOURS_PER_MONTH, price, pricesOf, serverTypes, serverTypeView, VAT_RATE } from "../catalog/serverTypes.js";
 import { datacenterView } from "../catalog/views.js";
@@ -27,6 +28,12 @@ export function catalogRoutes(app: FastifyInstance, { engine, backend }: Context
     singular: "server_type",
     all: () => serverTypes,
     view: serverTypeView,
+  });
+  readRoutes(app, engine, {
+    plural: "load_balancer_types",
+    singular: "load_balancer_type",
+    all: () => loadBalancerTypes,
+    view: (type) => type,
   });
   readRoutes(app, engine, {
     plural: "locations",
@@ -68,7 +75,7 @@ function pricing() {
       { type: "ipv6", prices: hourly(PRICES.primaryIpv6) },
     ],
     server_types: serverTypes.map((type) => ({ id: type.id, name: type.name, prices: pricesOf(type) })),
-    load_balancer_types: [],
+    load_balancer_types: loadBalancerTypes.map(({ id, name, prices }) => ({ id, name, prices })),
     server_backup: { percentage: "20.000000" },
     volume: { price_per_gb_month: price(PRICES.volumeGb) },
   };

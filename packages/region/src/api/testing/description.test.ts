@@ -75,9 +75,50 @@ async function exercise() {
   });
   await act(path, { change_type: { server_type: "cx33", upgrade_disk: true } });
 
-  const kinds = ["servers", "networks", "firewalls", "primary_ips", "images"];
+  const service = {
+    protocol: "http",
+    listen_port: 80,
+    destination_port: 80,
+    proxyprotocol: false,
+    health_check: {
+      protocol: "http",
+      port: 80,
+      interval: 15,
+      timeout: 10,
+      retries: 3,
+      http: { domain: null, path: "/" },
+    },
+  };
+  const target = { type: "server", server: { id: server.id }, use_private_ip: true };
+  const balancer = { name: "lb", load_balancer_type: "lb11", location: "fsn1" };
+  const { load_balancer } = await make("POST", "/load_balancers", balancer);
+  const balancerPath = `/load_balancers/${load_balancer.id}`;
+  await make("PUT", balancerPath, { name: "bl" });
+  await act(balancerPath, {
+    attach_to_network: { network: network.id },
+    add_service: service,
+    update_service: { listen_port: 80, destination_port: 81 },
+    add_target: target,
+    change_algorithm: { type: "least_connections" },
+    change_type: { load_balancer_type: "lb21" },
+    change_dns_ptr: { ip: load_balancer.public_net.ipv4.ip, dns_ptr: null },
+    change_protection: { delete: false },
+    disable_public_interface: undefined,
+    enable_public_interface: undefined,
+  });
+  await get(balancerPath);
+
+  const kinds = ["servers", "networks", "firewalls", "primary_ips", "images", "load_balancers"];
   const first: Record<string, number> = {};
-  for (const kind of [...kinds, "ssh_keys", "placement_groups", "server_types", "locations", "datacenters"]) {
+  for (const kind of [
+    ...kinds,
+    "ssh_keys",
+    "placement_groups",
+    "server_types",
+    "load_balancer_types",
+    "locations",
+    "datacenters",
+  ]) {
     const list = (await get(`/${kind}`))[kind];
     first[kind] = list[0].id;
     await get(`/${kind}/${list[0].id}`);
@@ -101,6 +142,12 @@ async function exercise() {
     location: "fsn1",
   });
   await make("DELETE", `/primary_ips/${created.primary_ip.id}`);
+  await act(balancerPath, {
+    remove_target: target,
+    delete_service: { listen_port: 80 },
+    detach_from_network: { network: network.id },
+  });
+  await make("DELETE", balancerPath);
   await make("DELETE", path);
   await make("DELETE", net);
   await act(`/firewalls/${firewall.id}`, { remove_from_resources: { remove_from: labelled } });

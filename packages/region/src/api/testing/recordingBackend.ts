@@ -1,5 +1,5 @@
 /** A backend without machines that remembers what it was asked and what its machines would be. */
-import type { Backend, FirewallRule, MachineSpec, NetworkSpec, PowerState } from "../../backend.js";
+import type { Backend, FirewallRule, LoadBalancerSpec, MachineSpec, NetworkSpec, PowerState } from "../../backend.js";
 
 interface RecordedMachine {
   spec: MachineSpec;
@@ -13,6 +13,7 @@ export interface RecordingBackend extends Backend {
   readonly calls: string[];
   readonly machines: Map<number, RecordedMachine>;
   readonly networks: Map<number, NetworkSpec>;
+  readonly balancers: Map<number, LoadBalancerSpec>;
   /** Makes the next call of the method reject with the message. */
   failNext(method: keyof Backend, message: string): void;
   /** Holds calls of the method back until the returned function is called. */
@@ -23,6 +24,7 @@ export function recordingBackend(images: readonly string[] = ["debian-12", "debi
   const calls: string[] = [];
   const machines = new Map<number, RecordedMachine>();
   const networks = new Map<number, NetworkSpec>();
+  const balancers = new Map<number, LoadBalancerSpec>();
   const failures = new Map<keyof Backend, string>();
   const held = new Map<keyof Backend, Promise<void>>();
 
@@ -45,6 +47,7 @@ export function recordingBackend(images: readonly string[] = ["debian-12", "debi
     calls,
     machines,
     networks,
+    balancers,
     failNext: (method, message) => void failures.set(method, message),
     hold(method) {
       let release: () => void = () => undefined;
@@ -116,6 +119,21 @@ export function recordingBackend(images: readonly string[] = ["debian-12", "debi
     },
     async setFirewall(serverId, rules) {
       (await machine("setFirewall", serverId)).firewall = rules;
+    },
+    async putLoadBalancer(spec) {
+      await enter("putLoadBalancer", spec.loadBalancerId);
+      balancers.set(spec.loadBalancerId, spec);
+    },
+    async deleteLoadBalancer(loadBalancerId) {
+      await enter("deleteLoadBalancer", loadBalancerId);
+      balancers.delete(loadBalancerId);
+    },
+    /** Every target is well. */
+    async targetHealth(loadBalancerId) {
+      const { services = [], targets = [] } = balancers.get(loadBalancerId) ?? {};
+      return services.flatMap(({ listenPort }) =>
+        targets.map(({ serverId, usePrivateIp }) => ({ serverId, usePrivateIp, listenPort, healthy: true })),
+      );
     },
   };
 }
