@@ -34,7 +34,10 @@ export interface SwarmClusterArgs {
   verify?: VerifyMode;
   /** Bounds of what is waited for. */
   timeouts?: TimeoutArgs;
-  /** Protects servers and the network from deletion in Hetzner Cloud, by Pulumi too. Default: false. */
+  /**
+   * Protects servers and the network from deletion in Hetzner Cloud, by Pulumi too, and servers from being rebuilt, which
+   * would put a fresh image on their disks. Default: false.
+   */
   deleteProtection?: boolean;
   /**
    * Hetzner Cloud labels of everything that is made, beside `hcloud-swarm-cluster` (the cluster's name) and, on servers,
@@ -69,7 +72,7 @@ export interface HardenedServerArgs {
   verify?: VerifyMode;
   /** Bounds of what is waited for. */
   timeouts?: TimeoutArgs;
-  /** Protects the server from deletion in Hetzner Cloud, by Pulumi too. Default: false. */
+  /** Protects the server from deletion in Hetzner Cloud, by Pulumi too, and from being rebuilt. Default: false. */
   deleteProtection?: boolean;
   /** Hetzner Cloud labels of everything that is made. */
   labels?: Record<string, string>;

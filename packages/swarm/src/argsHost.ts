@@ -60,8 +60,10 @@ export interface DockerArgs {
   /** Default: `debian`. */
   channel?: DockerChannel;
   /**
-   * Entries for `daemon.json`, over the component's own. What would undo the firewall (`iptables`, `ip6tables`,
-   * `firewall-backend`, `hosts` and the like) is refused. Applied at first boot.
+   * Entries for `daemon.json`, over the component's own, which bound the logs (three files of 10 MB a container) and fit overlay
+   * networks to the private network. Such as `"registry-mirrors": ["https://mirror.example.com"]`, or `mtu: 1400` for the default
+   * bridge. What would undo the firewall (`iptables`, `ip6tables`, `firewall-backend`, `hosts` and the like) is refused. Applied at
+   * first boot: raise the `replacement` of the nodes that are to have others.
    */
   // biome-ignore lint/suspicious/noExplicitAny: daemon.json has values of every kind, and the analyzer knows no other word.
   daemonOptions?: Record<string, any>;

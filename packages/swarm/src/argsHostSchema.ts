@@ -110,16 +110,37 @@ const refusedDaemonOptions = [
   "live-restore",
 ];
 
+/** Settings that people set and over which Docker does not start when they are wrong. */
+const daemonOptionSchemas: Readonly<Record<string, z.ZodType>> = {
+  mtu: whole(576, 9000, "bytes"),
+  "registry-mirrors": z.array(
+    text(/^https?:\/\/[^\s?#@]+$/, "a URL such as https://mirror.example.com, without a password"),
+    {
+      error: "a list of URLs",
+    },
+  ),
+};
+
+const daemonOptions = z
+  .record(z.string(), z.any(), { error: "values by name" })
+  .superRefine((value: Readonly<Record<string, unknown>>, context) => {
+    for (const [name, option] of Object.entries(value)) {
+      if (refusedDaemonOptions.includes(name))
+        context.addIssue({ code: "custom", path: [name], message: "anything but what opens the firewall" });
+      for (const { path, message } of daemonOptionSchemas[name]?.safeParse(option).error?.issues ?? [])
+        context.addIssue({ code: "custom", path: [name, ...path], message });
+    }
+  });
+
 export const docker = strict({
   channel: oneOf(DockerChannel).default(DockerChannel.Debian),
-  daemonOptions: z.record(z.string(), z.any(), { error: "values by name" }).prefault({}),
-}).superRefine((value, context) => {
-  for (const name of Object.keys(value.daemonOptions).filter((key) => refusedDaemonOptions.includes(key)))
-    context.addIssue({
-      code: "custom",
-      path: ["daemonOptions", name],
-      message: "anything but what opens the firewall",
-    });
+  daemonOptions: daemonOptions.prefault({}),
+});
+
+/** Over the cluster's. */
+export const poolDocker = strict({
+  channel: oneOf(DockerChannel).optional(),
+  daemonOptions: daemonOptions.optional(),
 });
 
 export const timeouts = strict({

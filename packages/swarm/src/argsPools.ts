@@ -1,6 +1,6 @@
 /** Pools and their nodes, as the cluster takes them: `argsPoolsSchema.ts` checks them. */
 import type * as pulumi from "@pulumi/pulumi";
-import type { ExistingArgs, NodeRole } from "./argsHost";
+import type { DockerArgs, ExistingArgs, NodeRole } from "./argsHost";
 
 /** A named group of nodes of one shape. Exactly one of `count` and `nodes` is given. */
 export interface PoolArgs {
@@ -34,8 +34,45 @@ export interface PoolArgs {
    * `:._/-`. No secrets: every manager lists them. Default: none.
    */
   nodeLabels?: Record<string, string>;
+  /** Docker on the pool's nodes, over the cluster's: options of `daemonOptions` by their names. Default: the cluster's. */
+  docker?: DockerArgs;
+  /** What its servers do beside their own setup at their first boot. Default: nothing. */
+  cloudInit?: CloudInitArgs;
   /** A placement group that is there, for the pool's servers: at most 10. Default: the component's own groups. */
   placementGroup?: ExistingArgs;
+}
+
+/**
+ * What servers do beside their own setup, at their first boot only: servers that are up stay as they are, raise the `replacement` of
+ * the nodes that are to have something new. It is a part of the server's user-data, of which Hetzner Cloud takes 32 KiB: two or three
+ * are left for it, more for text that can be packed well, and what is too long is refused with the number of bytes.
+ *
+ * No secrets: user-data is readable to everybody who may read the project in Hetzner Cloud, and to root on the server.
+ */
+export interface CloudInitArgs {
+  /**
+   * Packages of the distribution by name, or as `NAME=VERSION`, installed when Docker runs behind its rules. Packages that bring a
+   * firewall or another Docker are refused. A port that one listens on is closed until the policy names it in `hostServices`.
+   */
+  packages?: string[];
+  /** Files, written before anything is installed. Those of the host agent, of SSH and of Docker's service are refused. */
+  writeFiles?: CloudInitFileArgs[];
+  /**
+   * Commands for `sh`, each in a process of its own, in this order, as root, after the packages. One that fails ends the setup: the
+   * deployment fails with the end of cloud-init's log, and the server does not join. They must not restart the server. What they do
+   * to the firewall is undone, and what else they undo of the hardening is told, by the node's verification.
+   */
+  runcmd?: string[];
+}
+
+/** A file on a server. */
+export interface CloudInitFileArgs {
+  /** Absolute, of letters, digits and `._@+-` between the slashes. */
+  path: string;
+  /** Its text. */
+  content: string;
+  /** In octal. Default: `0644`. It belongs to root. */
+  permissions?: string;
 }
 
 /** What is different about one node of a pool. */

@@ -8,10 +8,12 @@ import {
   hostName,
   idText,
   plainName,
+  poolDocker,
   shape,
   swarmAddress,
   user,
 } from "./argsHostSchema";
+import { reservedPackage, reservedPath } from "./host";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
 
 const adopt = strict({
@@ -50,6 +52,35 @@ const nodeLabels = z.record(
   { error: (issue) => (issue.code === "invalid_key" ? nodeLabelKey : "texts by name") },
 );
 
+const cloudInitFile = strict({
+  path: text(
+    /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._@+-]+)+$/,
+    "an absolute path of letters, digits and '._@+-' between the slashes",
+  ).refine((path) => !reservedPath.test(path), {
+    error:
+      "a path that is not of the host agent, of SSH, of cloud-init or of Docker's service, whose configuration is docker.daemonOptions",
+  }),
+  content: z.string({ error: "a text" }),
+  permissions: text(/^[0-7]{3,4}$/, "an octal number such as 0644").default("0644"),
+});
+const cloudInit = strict({
+  packages: z
+    .array(
+      text(/^[a-z0-9][a-z0-9+.-]*[a-z0-9+](=[A-Za-z0-9.+:~-]+)?$/, "a package's name, or NAME=VERSION").refine(
+        (name) => !reservedPackage.test(name),
+        { error: "a package that brings neither a firewall nor a Docker" },
+      ),
+      { error: "a list of packages" },
+    )
+    .default([]),
+  writeFiles: z.array(cloudInitFile, { error: "a list of files" }).default([]),
+  runcmd: z.array(text(/\S/, "a command for sh"), { error: "a list of commands" }).default([]),
+}).superRefine(({ writeFiles }, context) => {
+  for (const [index, { path }] of writeFiles.entries())
+    if (writeFiles.findIndex((other) => other.path === path) < index)
+      context.addIssue({ code: "custom", path: ["writeFiles", index, "path"], message: "each path once" });
+});
+
 const node = strict({
   ...shape,
   nodeLabels: nodeLabels.optional(),
@@ -69,6 +100,8 @@ const pool = strict({
   nodes: z.record(plainName, node, { error: "nodes by name" }).optional(),
   ...shape,
   nodeLabels: nodeLabels.optional(),
+  docker: poolDocker.optional(),
+  cloudInit: cloudInit.optional(),
   placementGroup: existing.optional(),
 }).superRefine((value, context) => {
   const size = value.count ?? Object.values(value.nodes ?? {}).filter((one) => one.adopt === undefined).length;

@@ -7,11 +7,13 @@ import { serverDefaults } from "./argsHostSchema";
 import { type AdoptPlan, nodeNames } from "./argsPoolsSchema";
 import { swarmClusterSchema } from "./argsSchema";
 import type { NodeFacts } from "./firewall";
-import { containerSlice } from "./host";
+import { type Additions, containerSlice, userDataBytes, userDataLimit } from "./host";
 import type { Existing } from "./infrastructure";
-import { InvalidArgumentError, parseArgument } from "./invalidArgument";
+import { InvalidArgumentError, type Problem, parseArgument } from "./invalidArgument";
+import { bornWith } from "./maintenance/nodeProgram";
 import { placementGroups } from "./placement";
-import { knownNow, payloadOf } from "./policyPlan";
+import { knownNow, onlySsh, payloadOf } from "./policyPlan";
+import { bootstrapHostKey } from "./remote/sshKey";
 
 /** Label of everything of a cluster in Hetzner Cloud; SSH's firewall finds the servers by it. */
 export const clusterLabel = "hcloud-swarm-cluster";
@@ -31,6 +33,9 @@ export interface NodePlan {
   readonly labels: Record<string, string>;
   /** In the swarm, where services find it by them. */
   readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
+  /** What its server does beside its own setup at its first boot. */
+  readonly additions?: Additions;
   /** Name of the component's own spread group. */
   readonly placementGroup?: string;
   /** A placement group that is there. */
@@ -81,6 +86,11 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       image: own.image ?? shape.image ?? serverDefaults.image,
       labels: { ...shape.labels, ...own.labels, "hcloud-swarm-pool": pool, "hcloud-swarm-role": role },
       nodeLabels: { ...shape.nodeLabels, ...own.nodeLabels },
+      docker: {
+        channel: shape.docker?.channel ?? rest.docker.channel,
+        daemonOptions: { ...rest.docker.daemonOptions, ...shape.docker?.daemonOptions },
+      },
+      ...(shape.cloudInit === undefined ? {} : { additions: shape.cloudInit }),
       ...(group === undefined || existingGroup !== undefined ? {} : { placementGroup: group }),
       ...(existingGroup === undefined ? {} : { existingGroup }),
       ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),
@@ -88,6 +98,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
     };
   });
   for (const node of nodes) payloadOf(component, rest.policy, factsOf(node));
+  refuseTooMuch(component, prefix, rest, nodes);
   return { ...rest, labels: { ...rest.labels, [clusterLabel]: prefix }, component, prefix, nodes };
 }
 
@@ -100,6 +111,29 @@ export function factsOf(node: NodePlan): NodeFacts {
   const { name, pool, role, adopt } = node;
   // A host that the component did not set up keeps its containers where its Docker puts them.
   return { name, pool, role, swarm: {}, ...(adopt === undefined ? { cgroupPath: containerSlice } : {}) };
+}
+
+/** What is added to a first boot has to fit beside what the component itself sends along, whatever the policy. */
+function refuseTooMuch(
+  component: string,
+  prefix: string,
+  { policy, maintenance }: Pick<ClusterPlan, "policy" | "maintenance">,
+  nodes: readonly NodePlan[],
+): void {
+  const pools = new Map(nodes.filter((node) => node.additions !== undefined).map((node) => [node.pool, node]));
+  const problems = [...pools].flatMap(([pool, node]): Problem[] => {
+    // As long as the real one, which is derived from a key that may be known later.
+    const hostKey = bootstrapHostKey("", prefix, node.resource);
+    const payload = payloadOf(component, onlySsh(policy), factsOf(node));
+    const { docker, additions } = node;
+    const boot = { hostKey, payload, sshPort: policy.ssh.port, docker, ...bornWith(maintenance?.number) };
+    const [bytes, without] = [userDataBytes({ ...boot, additions }), userDataBytes(boot)];
+    if (bytes <= userDataLimit) return [];
+    const given = `${bytes} bytes of user-data, of which ${bytes - without} are cloudInit's`;
+    const allowed = `what Hetzner Cloud takes, ${userDataLimit} bytes: shorten it by ${bytes - userDataLimit}`;
+    return [{ path: `pools.${pool}.cloudInit`, given, allowed }];
+  });
+  if (problems.length > 0) throw new InvalidArgumentError(component, problems);
 }
 
 /** Whether the component makes the node's server, and does not find it there. */

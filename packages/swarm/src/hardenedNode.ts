@@ -1,10 +1,10 @@
 /** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
 import * as pulumi from "@pulumi/pulumi";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
-import { bootstrapProgram, claimCommand, userData } from "./host";
+import { type Additions, bootstrapProgram, claimCommand, userData } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
 import { type KeyRotation, upgradeStep } from "./keyRotation";
-import { recordOfNewServer, recordPath } from "./maintenance/nodeProgram";
+import { bornWith } from "./maintenance/nodeProgram";
 import { digestOf, onlySsh, payloadOf } from "./policyPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
@@ -22,6 +22,8 @@ export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   readonly policy: pulumi.Output<Policy>;
   readonly sshPort: number;
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
+  /** What the user adds to the first boot. Default: nothing. */
+  readonly additions?: Additions | undefined;
   /** Number of the maintenance that a server which is made now has had. Default: 0. */
   readonly maintained?: number;
   readonly timeouts: { readonly boot: number; readonly cloudInit: number; readonly probation: number };
@@ -54,18 +56,17 @@ export interface BootedNode {
 }
 
 export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
-  const { component, facts, privateKey, docker, sshPort, timeouts } = plan;
+  const { component, facts, privateKey, docker, sshPort, timeouts, additions } = plan;
   const payload = plan.policy.apply((policy) => payloadOf(component, policy, facts));
   const smallPayload = plan.policy.apply((policy) => payloadOf(component, onlySsh(policy), facts));
   const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, plan.resource ?? facts.name));
-  const { maintained = 0 } = plan;
-  const record = maintained === 0 ? {} : { record: { path: recordPath, text: recordOfNewServer(maintained) } };
+  const record = bornWith(plan.maintained);
   const made = server(owner, {
     ...plan,
     userData: pulumi
       .all([firstKey, payload, smallPayload])
       .apply(([hostKey, full, small]) =>
-        userData({ hostKey, payload: full, smallPayload: small, sshPort, docker, ...record }),
+        userData({ hostKey, payload: full, smallPayload: small, sshPort, docker, additions, ...record }),
       ),
   });
   if (plan.keepsType)

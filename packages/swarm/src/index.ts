@@ -29,7 +29,13 @@ export {
   type SshPolicyArgs,
   type SshRateLimitArgs,
 } from "./argsPolicy";
-export type { AdoptArgs, NodeArgs, PoolArgs } from "./argsPools";
+export type {
+  AdoptArgs,
+  CloudInitArgs,
+  CloudInitFileArgs,
+  NodeArgs,
+  PoolArgs,
+} from "./argsPools";
 export { HardenedServer } from "./hardenedServer";
 export { HostHardening } from "./hostHardening";
 export { InvalidArgumentError } from "./invalidArgument";

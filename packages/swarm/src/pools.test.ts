@@ -1,9 +1,11 @@
 /** What pools and nodes are told beside their shape, as the program asks for it. */
+import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import type { SwarmClusterArgs } from "./args";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
-import { type FakeOptions, fakeCloud } from "./testing/fakeCloud";
+import { type FakeCloud, type FakeOptions, fakeCloud, plain } from "./testing/fakeCloud";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 
@@ -80,5 +82,142 @@ describe("labels in the swarm", () => {
     expect(
       () => new SwarmCluster("prod", { ssh: { privateKey }, pools: { ...pools, worker } as SwarmClusterArgs["pools"] }),
     ).toThrow(message);
+  });
+});
+
+/** The files that a server is born with, by their paths. */
+function bornWith(cloud: FakeCloud, server: string): Map<string, string> {
+  const { write_files: files } = parse(plain(cloud.inputsOf(server).userData)) as {
+    write_files: { path: string; encoding?: string; content: string }[];
+  };
+  return new Map(
+    files.map(({ path, encoding, content }) => [
+      path,
+      encoding === undefined ? content : gunzipSync(Buffer.from(content, "base64")).toString(),
+    ]),
+  );
+}
+
+/** What the program is refused with. */
+async function refusal(pools: object): Promise<string> {
+  await fakeCloud();
+  try {
+    new SwarmCluster("prod", { ssh: { privateKey }, pools: pools as SwarmClusterArgs["pools"] });
+  } catch (error) {
+    return String(error);
+  }
+  return "no refusal";
+}
+
+describe("Docker of a pool", () => {
+  it("is the cluster's but for what the pool says", async () => {
+    const cloud = await up({
+      docker: { daemonOptions: { "registry-mirrors": ["https://one.example"], debug: true } },
+      pools: {
+        manager: { role: "manager", count: 1 },
+        worker: {
+          role: "worker",
+          count: 1,
+          docker: { channel: "docker", daemonOptions: { "registry-mirrors": ["https://two.example"], mtu: 1400 } },
+        },
+      },
+    });
+    const optionsOf = (node: string) =>
+      JSON.parse(bornWith(cloud, `prod-${node}`).get("/etc/docker/daemon.json") ?? "{}");
+    const setupOf = (node: string) => bornWith(cloud, `prod-${node}`).get("/opt/hcloud-swarm-setup.sh") ?? "";
+    expect(optionsOf("manager-1")).toMatchObject({ "registry-mirrors": ["https://one.example"], debug: true });
+    expect(optionsOf("manager-1")).not.toHaveProperty("mtu");
+    expect(optionsOf("worker-1")).toMatchObject({
+      "registry-mirrors": ["https://two.example"],
+      debug: true,
+      mtu: 1400,
+      "log-opts": { "max-size": "10m" },
+    });
+    expect(setupOf("manager-1")).not.toContain("docker-ce");
+    expect(setupOf("worker-1")).toContain("docker-ce");
+  });
+
+  it.each([
+    [{ iptables: false }, /docker\.daemonOptions\.iptables: .*anything but what opens the firewall/],
+    [{ mtu: "1400" }, /docker\.daemonOptions\.mtu: given "1400"; allowed: a whole number from 576 to 9000/],
+    [{ "registry-mirrors": "https://one.example" }, /registry-mirrors: .*a list of URLs/],
+    [{ "registry-mirrors": ["https://one.example", "one.example"] }, /registry-mirrors\[1\]: .*a URL such as/],
+    [{ "registry-mirrors": ["https://ann:secret@one.example"] }, /without a password/],
+  ])("is refused with %j", async (daemonOptions, message) => {
+    expect(await refusal({ manager: { role: "manager", count: 1, docker: { daemonOptions } } })).toMatch(message);
+  });
+});
+
+describe("cloudInit of a pool", () => {
+  const manager = { role: "manager", count: 1 } as const;
+  const cloudInit = {
+    packages: ["jq"],
+    writeFiles: [{ path: "/etc/sysctl.d/60-mine.conf", content: "vm.max_map_count = 262144\n" }],
+    runcmd: ["sysctl --system"],
+  };
+
+  it("is in the user-data of its servers, and nobody else's", async () => {
+    const cloud = await up({ pools: { manager, worker: { role: "worker", count: 1, cloudInit } } });
+    const worker = bornWith(cloud, "prod-worker-1");
+    expect(worker.get("/etc/sysctl.d/60-mine.conf")).toBe("vm.max_map_count = 262144\n");
+    expect(worker.get("/opt/hcloud-swarm-setup.sh")).toContain("own 0 'sysctl --system'");
+    const other = bornWith(cloud, "prod-manager-1");
+    expect(other.has("/etc/sysctl.d/60-mine.conf")).toBe(false);
+    expect(other.get("/opt/hcloud-swarm-setup.sh")).not.toContain("sysctl");
+  });
+
+  it.each([
+    [
+      { bootcmd: ["ufw disable"] },
+      /pools\.worker\.cloudInit\.bootcmd: given an unknown argument; allowed: packages, writeFiles, runcmd/,
+    ],
+    [{ users: [] }, /pools\.worker\.cloudInit\.users/],
+    [{ ssh_pwauth: true }, /pools\.worker\.cloudInit\.ssh_pwauth/],
+    [
+      { packages: ["ufw"] },
+      /cloudInit\.packages\[0\]: given "ufw"; allowed: a package that brings neither a firewall nor a Docker/,
+    ],
+    [{ packages: ["docker.io-"] }, /cloudInit\.packages\[0\]: .*a package's name/],
+    [{ packages: ["jq; reboot"] }, /cloudInit\.packages\[0\]/],
+    [
+      { writeFiles: [{ path: "/etc/docker/daemon.json", content: "{}" }] },
+      /writeFiles\[0\]\.path: .*docker\.daemonOptions/,
+    ],
+    [{ writeFiles: [{ path: "/etc/x/../ssh/sshd_config", content: "" }] }, /writeFiles\[0\]\.path: .*an absolute path/],
+    [{ writeFiles: [{ path: "/etc//ssh/sshd_config", content: "" }] }, /writeFiles\[0\]\.path: .*an absolute path/],
+    [
+      {
+        writeFiles: [
+          { path: "/etc/a", content: "" },
+          { path: "/etc/a", content: "" },
+        ],
+      },
+      /writeFiles\[1\]\.path: .*each path once/,
+    ],
+    [{ writeFiles: [{ path: "/etc/a", content: "", permissions: "rwx" }] }, /permissions: .*octal/],
+    [{ runcmd: [["sh", "-c", "true"]] }, /cloudInit\.runcmd\[0\]: .*a command for sh/],
+  ])("is refused with %j", async (wrong, message) => {
+    expect(await refusal({ manager, worker: { role: "worker", count: 1, cloudInit: wrong } })).toMatch(message);
+  });
+
+  it("is refused before anything is made where it does not fit, in bytes", async () => {
+    const content = Array.from({ length: 9000 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+    const big = { writeFiles: [{ path: "/etc/big", content }] };
+    const pools = { manager, worker: { role: "worker", count: 2, cloudInit: big } };
+    const [, bytes, own, over] =
+      /pools\.worker\.cloudInit: given (\d+) bytes of user-data, of which (\d+) are cloudInit's; allowed: .* 32768 bytes: shorten it by (\d+)/.exec(
+        await refusal(pools),
+      ) ?? [];
+    expect(Number(bytes) - Number(over)).toBe(32768);
+    expect(Number(own)).toBeLessThan(Number(bytes));
+  });
+
+  it("takes what just fits, and the servers' own user-data is not longer than that", async () => {
+    const noise = Array.from({ length: 500 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+    const cloud = await up({
+      pools: { manager: { ...manager, cloudInit: { writeFiles: [{ path: "/etc/some", content: noise }] } } },
+    });
+    expect(bornWith(cloud, "prod-manager-1").get("/etc/some")).toBe(noise);
+    expect(Buffer.byteLength(plain(cloud.inputsOf("prod-manager-1").userData))).toBeLessThanOrEqual(32768);
   });
 });

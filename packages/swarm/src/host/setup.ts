@@ -3,16 +3,20 @@
  * unhardened. Not cloud-init's `packages`, which would start Docker as soon as it is unpacked, whatever came of the rest.
  */
 
+import { type Additions, additionsText, noAdditions } from "./additions";
+
 export interface SetupPlan {
   /** `debian`: the distribution's docker.io. `docker`: Docker's own repository. */
   readonly channel: "debian" | "docker";
+  /** What is done at the end, when Docker runs. Default: nothing. */
+  readonly additions?: Additions;
 }
 
 /** Says that the program has come to its end. */
 export const setupStamp = "/var/lib/hcloud-swarm/setup-done";
 
 /** Text for `sh`. */
-export function setupProgram({ channel }: SetupPlan): string {
+export function setupProgram({ channel, additions = noAdditions }: SetupPlan): string {
   return `#!/bin/sh
 # Made by hcloud-swarm; runs once, at first boot.
 set -eu
@@ -40,7 +44,7 @@ say 'installing Docker'
 ${channel === "docker" ? dockerRepository : debianDocker}
 systemctl enable docker.service
 systemctl start docker.service hcloud-iptables-check.timer
-mkdir -p ${setupStamp.slice(0, setupStamp.lastIndexOf("/"))}
+${additionsText(additions)}mkdir -p ${setupStamp.slice(0, setupStamp.lastIndexOf("/"))}
 touch ${setupStamp}
 say 'done'
 `;

@@ -1,6 +1,7 @@
 /** The cloud-init user-data of a server that boots hardened. */
 import { gzipSync } from "node:zlib";
 import { stringify } from "yaml";
+import { type Additions, noAdditions } from "./additions";
 import { agentScript, unitFiles } from "./agentSources";
 import { daemonJson, versionedOptions } from "./dockerOptions";
 import { setupProgram } from "./setup";
@@ -16,10 +17,12 @@ export interface UserDataPlan {
   readonly record?: { readonly path: string; readonly text: string };
   readonly sshPort: number;
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
+  /** What the user adds. Default: nothing. */
+  readonly additions?: Additions | undefined;
 }
 
 /** Most bytes that Hetzner Cloud takes as user-data. */
-const limit = 32 * 1024;
+export const userDataLimit = 32 * 1024;
 const setupPath = "/opt/hcloud-swarm-setup.sh";
 
 /** Control group of all containers, by which the rules tell those on the host's network from the host itself. */
@@ -29,20 +32,33 @@ export const containerSlice = "docker.slice";
  * Text that starts with `#cloud-config`.
  * @throws Error when it is larger than Hetzner Cloud takes, with the small payload too.
  */
-export function userData({ payload, smallPayload = payload, ...plan }: UserDataPlan): string {
-  const full = cloudConfig({ ...plan, payload });
-  const text = fits(full) ? full : cloudConfig({ ...plan, payload: smallPayload });
+export function userData(plan: UserDataPlan): string {
+  const text = smallest(plan);
   if (fits(text)) return text;
+  const bytes = Buffer.byteLength(text);
+  const more = plan.additions === undefined ? "" : ", or shorten cloudInit";
   throw new Error(
-    `user-data has ${Buffer.byteLength(text)} bytes and Hetzner Cloud takes ${limit}: name fewer sources of SSH in the policy`,
+    `user-data has ${bytes} bytes and Hetzner Cloud takes ${userDataLimit}: name fewer sources of SSH in the policy${more}`,
   );
 }
 
-function fits(text: string): boolean {
-  return Buffer.byteLength(text) <= limit;
+/** How many bytes a server's user-data has, whether Hetzner Cloud takes them or not. */
+export function userDataBytes(plan: UserDataPlan): number {
+  return Buffer.byteLength(smallest(plan));
 }
 
-function cloudConfig({ hostKey, payload, record, sshPort, docker }: Omit<UserDataPlan, "smallPayload">): string {
+/** With the payload, or with the small one where that does not fit. */
+function smallest({ payload, smallPayload = payload, ...plan }: UserDataPlan): string {
+  const full = cloudConfig({ ...plan, payload });
+  return fits(full) ? full : cloudConfig({ ...plan, payload: smallPayload });
+}
+
+function fits(text: string): boolean {
+  return Buffer.byteLength(text) <= userDataLimit;
+}
+
+function cloudConfig(plan: Omit<UserDataPlan, "smallPayload">): string {
+  const { hostKey, payload, record, sshPort, docker, additions = noAdditions } = plan;
   const config = {
     // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned. Where keys are given,
     // cloud-init makes no others.
@@ -61,8 +77,10 @@ function cloudConfig({ hostKey, payload, record, sshPort, docker }: Omit<UserDat
       ),
       plain("/etc/hcloud-iptables/docker-options", "0600", versionedOptions(docker.daemonOptions)),
       plain("/etc/ssh/sshd_config.d/10-hcloud-swarm.conf", "0644", sshdOptions(sshPort)),
-      packed(setupPath, "0755", setupProgram(docker)),
+      // Commands of the user's are nobody's to read.
+      packed(setupPath, additions.runcmd.length === 0 ? "0755" : "0700", setupProgram({ ...docker, additions })),
       ...(record === undefined ? [] : [plain(record.path, "0644", record.text)]),
+      ...additions.writeFiles.map(({ path, permissions, content }) => shorter(path, permissions, content)),
     ],
     runcmd: [["sh", setupPath]],
   };
@@ -89,4 +107,10 @@ function plain(path: string, permissions: string, content: string) {
 
 function packed(path: string, permissions: string, content: string) {
   return { path, permissions, encoding: "gz+b64", content: gzipSync(content, { level: 9 }).toString("base64") };
+}
+
+function shorter(path: string, permissions: string, content: string) {
+  const ways = [plain(path, permissions, content), packed(path, permissions, content)] as const;
+  const [one, other] = ways.map((way) => Buffer.byteLength(stringify([way], { lineWidth: 0 })));
+  return (one ?? 0) <= (other ?? 0) ? ways[0] : ways[1];
 }

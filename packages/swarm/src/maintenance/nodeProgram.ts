@@ -10,10 +10,14 @@ import { agentPath } from "../host";
 import { assignments, quote, untilTrue } from "../shell";
 import { type MaintenanceSettings, tokenOf } from "./plan";
 
-/** What a server that is made with a number in the program is born with: it has nothing to catch up on. */
-export const recordPath = "/var/lib/hcloud-swarm/maintenance";
+const recordPath = "/var/lib/hcloud-swarm/maintenance";
 export function recordOfNewServer(number: number): string {
   return `${number} new - ok\n`;
+}
+
+/** What a server that is made with a number in the program is born with: it has nothing to catch up on. */
+export function bornWith(number = 0) {
+  return number === 0 ? {} : { record: { path: recordPath, text: recordOfNewServer(number) } };
 }
 
 export interface NodeProgramPlan extends MaintenanceSettings {
