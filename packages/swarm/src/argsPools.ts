@@ -89,12 +89,38 @@ export interface NodeArgs {
   labels?: Record<string, string>;
   /** Labels of the node in the swarm, added to the pool's; of an adopted node, too. */
   nodeLabels?: Record<string, string>;
+  /** Public addresses that outlast the node's server. Default: it has addresses of its own, which go with it. */
+  primaryIps?: PrimaryIpsArgs;
   /**
    * How often the node has been replaced. Raise it to get a fresh server, with another name and address (`POOL-1-r1`), in the
    * place of this one, dead or alive: the new one joins, then the tasks move, then the old one leaves and is deleted. From 0 to
    * 999; default: 0.
    */
   replacement?: number;
+}
+
+/**
+ * Primary IPs of a node: a server that is deleted in Hetzner Cloud and made anew has the same addresses. A server that is up keeps
+ * the addresses that it has. An address is at one server at a time, and a replacement comes up before the old server goes, so that a
+ * node with primary IPs is replaced in two deployments: raise its `replacement` with `spare: true`, then raise it once more without.
+ * One that is at another server is refused, in the preview too.
+ */
+export interface PrimaryIpsArgs {
+  /** Default: an address that goes with the server. */
+  ipv4?: PrimaryIpArgs;
+  /** Default: a network that goes with the server. */
+  ipv6?: PrimaryIpArgs;
+}
+
+/** A primary IP of a node. */
+export interface PrimaryIpArgs {
+  /**
+   * A primary IP that is there, in the node's location, at no server or at this node's. Default: the component makes one, called
+   * CLUSTER-NODE-ipv4 or CLUSTER-NODE-ipv6, and deletes it when the node goes.
+   */
+  existing?: ExistingArgs;
+  /** Kept, and not given to a server that is made. Default: false. */
+  spare?: boolean;
 }
 
 /**

@@ -81,12 +81,21 @@ const cloudInit = strict({
       context.addIssue({ code: "custom", path: ["writeFiles", index, "path"], message: "each path once" });
 });
 
+const primaryIp = strict({ existing: existing.optional(), spare: flag.default(false) });
+
 const node = strict({
   ...shape,
   nodeLabels: nodeLabels.optional(),
   replacement: whole(0, 999, "a number of replacements").optional(),
   adopt: adopt.optional(),
-}).superRefine(({ adopt: adopted, replacement }, context) => {
+  primaryIps: strict({ ipv4: primaryIp.optional(), ipv6: primaryIp.optional() }).optional(),
+}).superRefine(({ adopt: adopted, replacement, primaryIps }, context) => {
+  if (adopted !== undefined && primaryIps !== undefined)
+    context.addIssue({
+      code: "custom",
+      path: ["primaryIps"],
+      message: "nothing beside adopt: an adopted server keeps the addresses that it has",
+    });
   if (adopted !== undefined && replacement !== undefined && replacement > 0)
     context.addIssue({
       code: "custom",
@@ -136,6 +145,7 @@ export const pools = z.record(plainName, pool, { error: "pools by name" }).super
           path: [poolName, "nodes", name, "replacement"],
           message: "a number whose server does not have another node's name",
         });
+  refuseSharedAddresses(value, context);
   const managers = Object.entries(value).flatMap(([name, p]) => (p.role === "manager" ? nodeNames(name, p) : []));
   if (![1, 3, 5, 7].includes(managers.length))
     context.addIssue({
@@ -144,6 +154,26 @@ export const pools = z.record(plainName, pool, { error: "pools by name" }).super
       params: { given: managers.length === 0 ? "no manager" : `${managers.length} managers` },
     });
 });
+
+/** An address is at one server. */
+function refuseSharedAddresses(value: Readonly<Record<string, z.output<typeof pool>>>, context: z.core.$RefinementCtx) {
+  const owner = new Map<string, string>();
+  for (const [poolName, { nodes = {} }] of Object.entries(value))
+    for (const [name, { primaryIps = {} }] of Object.entries(nodes))
+      for (const [family, ip] of Object.entries(primaryIps)) {
+        const id = ip?.existing?.id;
+        if (typeof id !== "string") continue;
+        const other = owner.get(id);
+        owner.set(id, name);
+        if (other === undefined) continue;
+        const path = [poolName, "nodes", name, "primaryIps", family, "existing", "id"];
+        context.addIssue({
+          code: "custom",
+          path,
+          message: `a primary IP that no other node has (${other} has this one)`,
+        });
+      }
+}
 
 /** Names of a pool's nodes, in the order in which a person counts. */
 export function nodeNames(

@@ -13,6 +13,7 @@ import { InvalidArgumentError, type Problem, parseArgument } from "./invalidArgu
 import { bornWith } from "./maintenance/nodeProgram";
 import { placementGroups } from "./placement";
 import { knownNow, onlySsh, payloadOf } from "./policyPlan";
+import type { AddressedNode } from "./primaryIps";
 import { bootstrapHostKey } from "./remote/sshKey";
 
 /** Label of everything of a cluster in Hetzner Cloud; SSH's firewall finds the servers by it. */
@@ -44,6 +45,8 @@ export interface NodePlan {
   readonly adopt?: AdoptPlan;
   /** What the program names of an adopted server; the rest of the shape above does not count then. */
   readonly wanted: WantedShape;
+  /** Public addresses that outlast its servers. */
+  readonly primaryIps?: AddressedNode["primaryIps"];
   /** What Pulumi knows the server as that this node's is to replace. */
   readonly replaces?: string;
 }
@@ -95,6 +98,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       ...(existingGroup === undefined ? {} : { existingGroup }),
       ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),
       wanted: { serverType, location, image },
+      ...(own.primaryIps === undefined ? {} : { primaryIps: own.primaryIps }),
     };
   });
   for (const node of nodes) payloadOf(component, rest.policy, factsOf(node));

@@ -35,6 +35,8 @@ export type {
   CloudInitFileArgs,
   NodeArgs,
   PoolArgs,
+  PrimaryIpArgs,
+  PrimaryIpsArgs,
 } from "./argsPools";
 export { HardenedServer } from "./hardenedServer";
 export { HostHardening } from "./hostHardening";

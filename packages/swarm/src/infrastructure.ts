@@ -136,6 +136,14 @@ export function spreadGroups(owner: Owner, names: Iterable<string>): ReadonlyMap
   return new Map([...new Set(names)].sort().map((group) => [group, numberOf(make(group).id)]));
 }
 
+/** Public addresses as a server is born with them; an id is that of a primary IP. */
+export interface PublicNet {
+  readonly ipv4Enabled: boolean;
+  readonly ipv6Enabled: boolean;
+  readonly ipv4?: number;
+  readonly ipv6?: number;
+}
+
 export interface ServerPlan {
   /** What stands behind the component's name and the prefix; empty for a component that is one server. */
   readonly suffix: string;
@@ -148,11 +156,13 @@ export interface ServerPlan {
   readonly firewallIds: pulumi.Input<number>[];
   readonly placementGroup?: pulumi.Input<number> | undefined;
   readonly network?: PrivateNetwork | undefined;
+  /** Default: an address of each family that goes with the server. */
+  readonly publicNet?: pulumi.Input<PublicNet> | undefined;
   readonly userData: pulumi.Input<string>;
   /** What Pulumi knew a server as that this one takes the place of; it is replaced, not kept. */
   readonly replaces?: pulumi.Alias | string | undefined;
   /**
-   * A changed image or location waits for a server of another name, and nothing else replaces it either: before a node of a
+   * A changed image, location or primary IP waits for a server of another name, and nothing else replaces it either: before a node of a
    * swarm is deleted it must have left. Default: false.
    */
   readonly staysPut?: boolean;
@@ -161,7 +171,7 @@ export interface ServerPlan {
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
-  const { placementGroup, network, replaces } = plan;
+  const { placementGroup, network, publicNet, replaces } = plan;
   return new hcloud.Server(
     `${owner.name}${plan.suffix}`,
     {
@@ -181,6 +191,7 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       ...(placementGroup === undefined ? {} : { placementGroupId: placementGroup }),
       // Without `aliasIps` the provider attaches the network again on every update.
       ...(network === undefined ? {} : { networks: [{ networkId: network.id, aliasIps: [] }] }),
+      ...(publicNet === undefined ? {} : { publicNets: [publicNet] }),
     },
     {
       parent: owner.component,
@@ -189,7 +200,8 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       ignoreChanges: [
         ...(replaces === undefined ? ["userData"] : []),
         "sshKeys",
-        ...(plan.staysPut ? ["image", "location"] : []),
+        // Another address would power it off, and its steps would look for it at the old one.
+        ...(plan.staysPut ? ["image", "location", "publicNets"] : []),
         ...(plan.keepsType ? ["serverType"] : []),
       ],
       ...(replaces === undefined ? {} : { aliases: [replaces] }),

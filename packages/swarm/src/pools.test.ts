@@ -3,6 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { SwarmClusterArgs } from "./args";
+import { refuseElsewhere } from "./primaryIps";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import { type FakeCloud, type FakeOptions, fakeCloud, plain } from "./testing/fakeCloud";
@@ -219,5 +220,80 @@ describe("cloudInit of a pool", () => {
     });
     expect(bornWith(cloud, "prod-manager-1").get("/etc/some")).toBe(noise);
     expect(Buffer.byteLength(plain(cloud.inputsOf("prod-manager-1").userData))).toBeLessThanOrEqual(32768);
+  });
+});
+
+describe("primary IPs of a node", () => {
+  const pools = (w1: object): SwarmClusterArgs["pools"] => ({
+    manager: { role: "manager", count: 1 },
+    worker: { role: "worker", nodes: { w1, w2: {} } },
+  });
+  const address = { type: "ipv4", ipAddress: "198.51.100.7", location: "fsn1", assigneeId: 0 };
+  const existing = { primaryIps: { ipv4: { existing: { id: "4711" } } } };
+  it("are made for the node, not for its server, and outlast it", async () => {
+    for (const replacement of [0, 3]) {
+      const cloud = await up({ pools: pools({ primaryIps: { ipv4: {}, ipv6: {} }, replacement }) });
+      const server = cloud.inputsOf(replacement === 0 ? "prod-w1" : "prod-w1-r3");
+      expect(server.publicNets).toEqual([
+        { ipv4Enabled: true, ipv6Enabled: true, ipv4: expect.any(Number), ipv6: expect.any(Number) },
+      ]);
+      expect(cloud.inputsOf("prod-w1-ipv4")).toMatchObject({
+        ...{ name: "prod-w1-ipv4", type: "ipv4", location: "fsn1", assigneeType: "server", autoDelete: false },
+        labels: { "hcloud-swarm-cluster": "prod" },
+      });
+      expect(cloud.ofType("hcloud:index/primaryIp:PrimaryIp").map((one) => one.name)).toEqual([
+        "prod-w1-ipv4",
+        "prod-w1-ipv6",
+      ]);
+    }
+  });
+
+  it("change nothing for other nodes", async () => {
+    const cloud = await up({ pools: pools(existing) }, { primaryIps: { "4711": address } });
+    expect(cloud.inputsOf("prod-w2")).not.toHaveProperty("publicNets");
+    expect(cloud.inputsOf("prod-w1").publicNets).toEqual([{ ipv4Enabled: true, ipv6Enabled: true, ipv4: 4711 }]);
+    expect(cloud.ofType("hcloud:index/primaryIp:PrimaryIp")).toEqual([]);
+  });
+
+  it("that are spare are kept, and a server that is made gets others", async () => {
+    const cloud = await up({ pools: pools({ primaryIps: { ipv4: { spare: true } }, replacement: 1 }) });
+    expect(cloud.inputsOf("prod-w1-ipv4").autoDelete).toBe(false);
+    expect(cloud.inputsOf("prod-w1-r1").publicNets).toEqual([{ ipv4Enabled: true, ipv6Enabled: true }]);
+  });
+
+  it("stay where they are when the server is there already, in the preview too", async () => {
+    for (const preview of [true, false]) {
+      const there = { primaryIps: { "4711": { ...address, assigneeId: 9 } }, servers: { "9": { name: "prod-w1" } } };
+      const cloud = await up({ pools: pools(existing) }, { preview, ...there });
+      expect(cloud.inputsOf("prod-w1").publicNets).toEqual([{ ipv4Enabled: true, ipv6Enabled: true, ipv4: 4711 }]);
+    }
+  });
+
+  it.each([
+    [{}, "prod-w1", undefined],
+    [{ holder: "prod-w1", location: "hel1" }, "prod-w1", undefined],
+    [
+      { holder: "prod-w1" },
+      "prod-w1-r1",
+      /^SwarmCluster "prod": pools\.worker\.nodes\.w1\.primaryIps\.ipv4: 198\.51\.100\.7 \(4711\) is at the server prod-w1, and prod-w1-r1 comes up before.*spare: true/,
+    ],
+    [{ type: "ipv6" }, "prod-w1", /is an ipv6 address/],
+    [{ location: "hel1" }, "prod-w1", /is in hel1, and a server in fsn1 cannot have it/],
+  ])("may be at no server or at the node's own: %j for %s", (more, serverName, message) => {
+    const node = { component: 'SwarmCluster "prod"', path: "pools.worker.nodes.w1", serverName, location: "fsn1" };
+    const found = { id: 4711, type: "ipv4", address: "198.51.100.7", location: "fsn1", holder: "", ...more };
+    const judge = () => refuseElsewhere(node, "ipv4", found);
+    if (message === undefined) expect(judge).not.toThrow();
+    else expect(judge).toThrow(message);
+  });
+
+  it("are refused beside adopt, and at two nodes", async () => {
+    const adopt = { id: "1", hostKey: `ssh-ed25519 ${"A".repeat(68)}` };
+    expect(await refusal(pools({ ...existing, adopt }))).toMatch(/nodes\.w1\.primaryIps: .*nothing beside adopt/);
+    const both = {
+      manager: { role: "manager", nodes: { m1: existing } },
+      worker: { role: "worker", nodes: { w1: existing } },
+    };
+    expect(await refusal(both)).toMatch(/nodes\.w1\.primaryIps\.ipv4\.existing\.id: .*no other node has \(m1/);
   });
 });

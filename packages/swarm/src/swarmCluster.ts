@@ -18,6 +18,7 @@ import { announceRotation, type KeyRotation, retireKey, shownRotation } from "./
 import { planMaintenance } from "./maintenance/plan";
 import type { ClusterNode, VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
+import { publicNet } from "./primaryIps";
 import { sshConfig } from "./remote/sshConfig";
 import { sshKeys } from "./sshKeys";
 import { makeSwarm } from "./swarmMembers";
@@ -92,19 +93,18 @@ export class SwarmCluster extends pulumi.ComponentResource {
         policy,
         sshPort,
       };
-      const { adopt, existingGroup } = node;
+      const { adopt, existingGroup, primaryIps } = node;
+      const path = `pools.${node.pool}.nodes.${node.name}`;
       if (adopt !== undefined) {
-        const path = `pools.${node.pool}.nodes.${node.name}`;
         return { ...node, ...adoptNode(owner, { ...common, adopt, path }) };
       }
       const placementGroup = existingGroup ? numberOf(existingGroup.id) : groups.get(node.placementGroup ?? "");
       const replaces = node.replaces === undefined ? undefined : pulumiAlias(node.replaces);
       const staysPut = !replaces;
       const upkeep = staysPut && plan.maintenance !== undefined ? { maintained, keepsType: true } : {};
-      return {
-        ...node,
-        ...bootNode(owner, { ...common, placementGroup, network, sshKey, firewallIds, replaces, staysPut, ...upkeep }),
-      };
+      const around = { placementGroup, network, sshKey, firewallIds };
+      const addresses = primaryIps && { publicNet: publicNet(owner, { ...common, path, primaryIps }) };
+      return { ...node, ...bootNode(owner, { ...common, ...around, replaces, staysPut, ...upkeep, ...addresses }) };
     });
     const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node, network) }));
     pulumi.all(nodes.flatMap((node) => (node.adopt === undefined ? [] : [node.privateIp]))).apply((addresses) => {

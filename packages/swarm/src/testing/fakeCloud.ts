@@ -44,6 +44,8 @@ export interface FakeOptions {
    * one. They stay as they are, whatever the program says of them.
    */
   readonly servers?: Readonly<Record<string, object>>;
+  /** Primary IPs that are there, by id, for `getPrimaryIp`; those that the program makes are at no server. */
+  readonly primaryIps?: Readonly<Record<string, object>>;
   /** What nodes say of their maintenance, by their servers' names. Default: it is to be done. */
   readonly maintenance?: Readonly<Record<string, string>>;
   /** Id of the server that started the swarm. Default: what the program says. */
@@ -56,6 +58,7 @@ export async function fakeCloud({
   slow = false,
   founder,
   servers = {},
+  primaryIps = {},
   maintenance = {},
 }: FakeOptions = {}): Promise<FakeCloud> {
   const asked: Asked[] = [];
@@ -81,6 +84,7 @@ export async function fakeCloud({
   };
   const begunAt = new Map<string, number>();
   const doneAt = new Map<string, number>();
+  const addresses = new Map<string, object>(Object.entries(primaryIps));
   let clock = 0;
   let ids = 100;
   let hosts = 1;
@@ -128,11 +132,15 @@ export async function fakeCloud({
           const addresses = { ipv4Address: `203.0.113.${host}`, ipv6Address: `2001:db8:1:${host}::1` };
           return { id, state: { ...inputs, ...addresses, networks } };
         }
+        if (type === "hcloud:index/primaryIp:PrimaryIp")
+          addresses.set(id, { ...inputs, ipAddress: `198.51.100.${++hosts}`, assigneeId: 0 });
         if (type === "command:local:Command") return { id, state: { ...inputs, stdin: founder ?? inputs.stdin } };
         const printed = type === "command:remote:Command" ? { stdout: stdoutOf(name, inputs), stderr: "" } : {};
         return { id, state: { ...inputs, ...printed } };
       },
       call({ token, inputs }) {
+        if (token === "hcloud:index/getPrimaryIp:getPrimaryIp")
+          return { ...addresses.get(String(inputs.id)), id: inputs.id };
         if (token !== "hcloud:index/getServer:getServer") return {};
         const found = servers[String(inputs.id)];
         if (found === undefined) throw new Error(`there is no server ${inputs.id}`);
