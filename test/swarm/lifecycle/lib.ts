@@ -39,8 +39,8 @@ export const three: Wish = {
 
 export const program = join(import.meta.dirname, "program");
 
-/** One pool a role; names are the nodes' own. */
-export function poolsOf(wish: Wish): object {
+/** One pool a role; names are the nodes' own. `shape` are further arguments of the workers' pool. */
+export function poolsOf(wish: Wish, shape: object = {}): object {
   const pool = (role: Role) => ({
     role,
     serverType: "cx23",
@@ -50,7 +50,7 @@ export function poolsOf(wish: Wish): object {
         .map(([name, { role: _, ...rest }]) => [name, rest]),
     ),
   });
-  const pools = { manager: pool("manager"), worker: pool("worker") };
+  const pools = { manager: pool("manager"), worker: { ...pool("worker"), ...shape } };
   return Object.fromEntries(Object.entries(pools).filter(([, { nodes }]) => Object.keys(nodes).length > 0));
 }
 
