@@ -36,6 +36,16 @@ export interface MachineSpec {
   /** Absent when both families are switched off. */
   readonly publicInterface?: PublicInterface;
   readonly privateInterfaces: readonly PrivateInterface[];
+  /** Ids of its Volumes; they are there. Default: none. */
+  readonly volumes?: readonly number[];
+}
+
+export interface VolumeSpec {
+  readonly volumeId: number;
+  /** GiB. */
+  readonly size: number;
+  /** What it is formatted with when it is made; absent: nothing. */
+  readonly format?: "ext4" | "xfs";
 }
 
 /** One rule of an hcloud Firewall, as the API stores it. */
@@ -144,6 +154,13 @@ export interface Backend {
   /** Adds an interface to a machine, also while it runs (hot plug). */
   attachPrivate(serverId: number, nic: PrivateInterface): Promise<void>;
   detachPrivate(serverId: number, networkId: number): Promise<void>;
+  /** Makes a Volume's disk, or a larger one out of it, also while a server has it. Never a smaller one. */
+  putVolume(spec: VolumeSpec): Promise<void>;
+  deleteVolume(volumeId: number): Promise<void>;
+  /** Adds a Volume to a machine, also while it runs: the guest sees `/dev/disk/by-id/scsi-0HC_Volume_ID`. */
+  attachVolume(serverId: number, volumeId: number): Promise<void>;
+  /** Takes it away, also from under a file system that is mounted. */
+  detachVolume(serverId: number, volumeId: number): Promise<void>;
   /** Changes the public interface of a machine that is off. */
   setPublic(serverId: number, nic: PublicInterface | undefined): Promise<void>;
   /**

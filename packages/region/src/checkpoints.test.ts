@@ -41,6 +41,15 @@ describe("CheckpointStore", () => {
     expect(store.isKept(2, "disk-1.qcow2")).toBe(false);
   });
 
+  it("keeps volumes as long as one checkpoint names them, and reads checkpoints of before there were any", () => {
+    const checkpoint = { created: "2026-01-01T00:00:00.000Z", fingerprint: "tcg", api: "{}", machines: [] };
+    store.put({ ...checkpoint, name: "old" });
+    store.put({ ...checkpoint, name: "new", volumes: [7] });
+    expect([store.isVolumeKept(7), store.isVolumeKept(8)]).toEqual([true, false]);
+    store.remove("new");
+    expect(store.isVolumeKept(7)).toBe(false);
+  });
+
   it("says which checkpoint is missing, and refuses names that are paths", () => {
     expect(() => store.get("ready")).toThrow('there is no checkpoint "ready"');
     for (const name of ["../x", "a/b", "", ".hidden", "a b"])

@@ -1,6 +1,6 @@
 /**
  * Checkpoints: the whole region under a name. Memory and disk of each server are an internal snapshot in its qcow2
- * overlay; beside them stand the API's state and the machines' records. Load Balancers have no memory worth keeping: the API
+ * overlay, and those of Volumes one in theirs; beside them stand the API's state and the machines' records. Load Balancers have no memory worth keeping: the API
  * makes them again from its state, without the connections. A disk stays as long as a checkpoint names it.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,6 +10,7 @@ import type { Api } from "./api/index.js";
 import { networkSpec } from "./api/networks.js";
 import type { Machines } from "./compute/machines.js";
 import { type MachineRecord, machineRecord } from "./compute/record.js";
+import type { Volumes } from "./compute/volumes.js";
 import type { Layout } from "./layout.js";
 import type { LoadBalancers } from "./network/loadBalancers.js";
 import type { Router } from "./network/router.js";
@@ -23,8 +24,16 @@ const manifest = z.object({
   fingerprint: z.string(),
   api: z.string(),
   machines: z.array(z.object({ record: machineRecord, running: z.boolean() })),
+  /** Ids. Checkpoints of before there were any lack them. */
+  volumes: z.array(z.int().positive()).default([]),
 });
 type Manifest = z.infer<typeof manifest>;
+
+/** Volumes that no running machine has: their disks are nobody's but ours. */
+function looseVolumes({ machines, volumes }: Pick<Manifest, "machines" | "volumes">): number[] {
+  const held = machines.filter(({ running }) => running).flatMap(({ record }) => record.volumes);
+  return volumes.filter((id) => !held.some(({ volumeId }) => volumeId === id));
+}
 
 /** Snapshots of checkpoints share a qcow2's name space with nobody else. */
 const snapshotName = (checkpoint: string): string => `hcr-${checkpoint}`;
@@ -64,7 +73,7 @@ export class CheckpointStore {
     return existsSync(this.#file(name));
   }
 
-  put(checkpoint: Manifest): void {
+  put(checkpoint: z.input<typeof manifest>): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     writeFileAtomically(this.#file(checkpoint.name), JSON.stringify(checkpoint));
   }
@@ -80,6 +89,10 @@ export class CheckpointStore {
     );
   }
 
+  isVolumeKept(volumeId: number): boolean {
+    return this.list().some(({ volumes }) => volumes.includes(volumeId));
+  }
+
   #file(name: string): string {
     return join(this.#directory, `${checkCheckpointName(name)}.json`);
   }
@@ -89,6 +102,7 @@ export interface CheckpointsOptions {
   readonly layout: Layout;
   readonly store: CheckpointStore;
   readonly machines: Machines;
+  readonly volumes: Volumes;
   readonly router: Router;
   readonly balancers: LoadBalancers;
   readonly api: Api;
@@ -117,24 +131,32 @@ export class Checkpoints {
   /** Keeps the region as it is now; one of that name is replaced. Call it when no action runs. */
   async save(name: string): Promise<void> {
     checkCheckpointName(name);
-    const { store, machines, api, fingerprint } = this.#options;
+    const { store, machines, volumes, api, fingerprint } = this.#options;
     await api.idle();
     await api.observe();
     if (store.has(name)) await this.delete(name);
     const snapshot = snapshotName(name);
     const present = machines.list();
-    await Promise.all(
-      present.map(async ({ record, running }) => {
+    const there = api
+      .state()
+      .volumes.map(({ id }) => id)
+      .filter((id) => volumes.has(id));
+    await Promise.all([
+      ...looseVolumes({ machines: present, volumes: there }).map((id) =>
+        run("qemu-img", ["snapshot", "-c", snapshot, volumes.path(id)]),
+      ),
+      ...present.map(async ({ record, running }) => {
         if (running) await machines.running(record.spec.serverId)?.save(snapshot);
         else await run("qemu-img", ["snapshot", "-c", snapshot, machines.paths(record).disk]);
       }),
-    );
-    store.put({ name, created: new Date().toISOString(), fingerprint, api: api.snapshot(), machines: present });
+    ]);
+    const created = new Date().toISOString();
+    store.put({ name, created, fingerprint, api: api.snapshot(), machines: present, volumes: there });
   }
 
   /** Brings back exactly what the checkpoint has: its servers and networks and no others. */
   async restore(name: string): Promise<string[]> {
-    const { store, machines, router, balancers, api, fingerprint } = this.#options;
+    const { store, machines, volumes, router, balancers, api, fingerprint } = this.#options;
     const checkpoint = store.get(name);
     if (checkpoint.fingerprint !== fingerprint && checkpoint.machines.some(({ running }) => running)) {
       throw new Error(
@@ -145,6 +167,8 @@ export class Checkpoints {
       const { disk } = machines.paths(record);
       if (!existsSync(disk)) throw new Error(`the checkpoint ${name} lacks the disk of server ${record.spec.name}`);
     }
+    for (const id of checkpoint.volumes)
+      if (!volumes.has(id)) throw new Error(`the checkpoint ${name} lacks the disk of volume ${id}`);
     await api.idle();
     const abandoned = machines.list().map(({ record }) => record);
     await machines.releaseAll();
@@ -152,11 +176,14 @@ export class Checkpoints {
     for (const networkId of router.networkIds()) await router.deleteNetwork(networkId);
     await router.flushConnections();
     this.#removeDisks(abandoned, checkpoint);
+    volumes.keepOnly(checkpoint.volumes);
 
     // Networks and machines come first and in parallel; the API finds them made, lays its filters and lets them run.
     api.restore(checkpoint.api);
     for (const network of api.state().networks) await router.putNetwork(networkSpec(network));
     for (const { record } of checkpoint.machines) await machines.adopt(record);
+    for (const id of looseVolumes(checkpoint))
+      await run("qemu-img", ["snapshot", "-a", snapshotName(name), volumes.path(id)]);
     await Promise.all(checkpoint.machines.map((item) => this.#load(item, snapshotName(name))));
     const problems = (await api.resume()).map(({ resource, message }) => `${resource}: ${message}`);
     await Promise.all(
@@ -189,11 +216,17 @@ export class Checkpoints {
   }
 
   async delete(name: string): Promise<void> {
-    const { store, machines } = this.#options;
+    const { store, machines, volumes, api } = this.#options;
     const checkpoint = store.get(name);
     store.remove(name);
     const snapshot = snapshotName(name);
     const present = new Map(machines.list().map((item) => [item.record.spec.serverId, item]));
+    // Those that a running machine has lose theirs with its own; one that another machine has now keeps it until it is saved anew.
+    for (const id of looseVolumes({ machines: machines.list(), volumes: checkpoint.volumes })) {
+      if (api.state().volumes.some((volume) => volume.id === id) || store.isVolumeKept(id))
+        await tryRun("qemu-img", ["snapshot", "-d", snapshot, volumes.path(id)]);
+      else volumes.delete(id);
+    }
     await Promise.all(
       checkpoint.machines.map(async ({ record }) => {
         const { serverId } = record.spec;

@@ -8,6 +8,7 @@ import { createApi, fileStore } from "./api/index.js";
 import { CheckpointStore, Checkpoints } from "./checkpoints.js";
 import { type Detection, detectAccelerator } from "./compute/accelerator.js";
 import { Machines } from "./compute/machines.js";
+import { Volumes } from "./compute/volumes.js";
 import { borrowImage, builtImages } from "./images/store.js";
 import { layoutOf } from "./layout.js";
 import { createLocalBackend } from "./localBackend.js";
@@ -37,16 +38,18 @@ async function main(settings: Settings): Promise<void> {
   await router.start();
   const balancers = new LoadBalancers(settings.name, layout.balancers);
   const checkpointStore = new CheckpointStore(layout.checkpoints);
+  const volumes = new Volumes(layout.volumes, (volumeId) => checkpointStore.isVolumeKept(volumeId));
   const machines = new Machines({
     layout,
     router,
     accelerator: detected.accelerator,
     limits: { memory, cores },
     image: (name) => borrowImage(layout.images, name, layout.state),
+    volume: (volumeId) => volumes.path(volumeId),
     isKept: (serverId, disk) => checkpointStore.isKept(serverId, disk),
   });
   const api = createApi({
-    backend: createLocalBackend(machines, router, balancers, layout.images),
+    backend: createLocalBackend(machines, volumes, router, balancers, layout.images),
     store: fileStore(layout.apiState),
     token: readFileSync(layout.token, "utf8").trim(),
     ...(settings.record
@@ -57,6 +60,7 @@ async function main(settings: Settings): Promise<void> {
     layout,
     store: checkpointStore,
     machines,
+    volumes,
     router,
     balancers,
     api,

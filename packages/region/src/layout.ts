@@ -38,6 +38,7 @@ export interface Layout {
   /** Recorded requests and answers of the API, one JSON a line. */
   readonly exchanges: string;
   readonly servers: string;
+  readonly volumes: string;
   readonly balancers: string;
   readonly checkpoints: string;
   readonly images: string;
@@ -66,6 +67,7 @@ export function layoutOf(name: string, stateDirectory?: string): Layout {
     log: join(state, "region.log"),
     exchanges: join(state, "exchanges.jsonl"),
     servers: join(state, "servers"),
+    volumes: join(state, "volumes"),
     // Short, as HAProxy adds to the names of its sockets.
     balancers: join(state, "lb"),
     checkpoints: join(state, "checkpoints"),

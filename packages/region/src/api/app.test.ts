@@ -55,9 +55,9 @@ describe("every answer", () => {
   test("to something unknown is not_found", async () => {
     const { call, refusedFields } = testApi();
     expect((await call("GET", "/servers/1")).body.error).toMatchObject({ code: "not_found" });
-    const volumes = await call("POST", "/volumes", { name: "v" });
+    const volumes = await call("POST", "/floating_ips", { name: "v" });
     expect(volumes.status).toBe(404);
-    expect(volumes.body.error.message).toContain("does not offer POST /v1/volumes");
+    expect(volumes.body.error.message).toContain("does not offer POST /v1/floating_ips");
     expect(await refusedFields("GET", "/servers/abc")).toEqual(["id"]);
   });
 

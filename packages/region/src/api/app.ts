@@ -14,6 +14,7 @@ import { placementGroupRoutes } from "./routes/placementGroups.js";
 import { primaryIpRoutes } from "./routes/primaryIps.js";
 import { serverRoutes } from "./routes/servers.js";
 import { sshKeyRoutes } from "./routes/sshKeys.js";
+import { volumeRoutes } from "./routes/volumes.js";
 
 const PREFIX = "/v1";
 
@@ -116,6 +117,7 @@ export function createApp({ context, token, clock, onExchange }: AppOptions): Fa
       primaryIpRoutes(v1, context);
       serverRoutes(v1, context);
       loadBalancerRoutes(v1, context);
+      volumeRoutes(v1, context);
     },
     { prefix: PREFIX },
   );

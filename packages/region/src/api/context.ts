@@ -13,4 +13,5 @@ export interface Context {
 
 export const serverKey = (id: number) => `server:${id}`;
 export const loadBalancerKey = (id: number) => `load_balancer:${id}`;
+export const volumeKey = (id: number) => `volume:${id}`;
 export const networkKey = (id: number) => `network:${id}`;

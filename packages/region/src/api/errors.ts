@@ -34,6 +34,7 @@ const statuses = {
   server_has_ipv6: 422,
   resource_in_use: 422,
   server_already_added: 422,
+  volume_already_attached: 422,
   firewall_already_applied: 422,
   firewall_managed_by_label_selector: 422,
   private_net_only_server: 422,

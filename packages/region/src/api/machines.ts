@@ -1,9 +1,10 @@
 /** The work that actions do on the backend. Every step can be repeated: a restarted region runs some of them again. */
 import type { PowerState } from "../backend.js";
-import { type Context, networkKey } from "./context.js";
+import { type Context, networkKey, volumeKey } from "./context.js";
 import { networkSpec } from "./networks.js";
 import { machineSpec } from "./servers.js";
 import { byId, isLocked, type Server } from "./state.js";
+import { volumeSpec, volumesOf } from "./volumes.js";
 
 function current({ engine }: Context, serverId: number): Server {
   return byId(engine.state.servers, serverId, "server");
@@ -20,11 +21,20 @@ export async function putNetwork({ engine, backend }: Context, networkId: number
   await backend.putNetwork(networkSpec(byId(engine.state.networks, networkId, "network")));
 }
 
-/** Makes the machine with its firewall; it is off after it. Waits for the server's Networks to be there. */
+/** Makes a Volume's disk, or a larger one of it, from the current state. */
+export async function putVolume({ engine, backend }: Context, volumeId: number): Promise<void> {
+  await backend.putVolume(volumeSpec(byId(engine.state.volumes, volumeId, "volume")));
+  engine.change((draft) => {
+    byId(draft.volumes, volumeId, "volume").available = true;
+  });
+}
+
+/** Makes the machine with its firewall; it is off after it. Waits for the server's Networks and Volumes to be there. */
 export async function provision(context: Context, serverId: number): Promise<void> {
   const { engine, backend, firewalls } = context;
   const server = current(context, serverId);
   for (const net of server.privateNets) await engine.idle(networkKey(net.networkId));
+  for (const id of volumesOf(engine.state, serverId)) await engine.idle(volumeKey(id));
   await backend.createMachine(machineSpec(engine.state, current(context, serverId)));
   engine.change((draft) => {
     byId(draft.servers, serverId, "server").provisioned = true;

@@ -2,7 +2,7 @@
 import { finishAction } from "./actions.js";
 import type { Context } from "./context.js";
 import { messageOf } from "./errors.js";
-import { destroy, powerOn, provision, putNetwork } from "./machines.js";
+import { destroy, powerOn, provision, putNetwork, putVolume } from "./machines.js";
 import { forgetDeleted } from "./servers.js";
 import { type Action, concerns, type Server, type State } from "./state.js";
 
@@ -27,7 +27,7 @@ function shouldRun(state: State, server: Server): boolean {
 }
 
 /**
- * Makes Networks and machines, applies firewalls and switches on what was on. What an interrupted action had asked for is
+ * Makes Networks, Volumes and machines, applies firewalls and switches on what was on. What an interrupted action had asked for is
  * in the state already, so bringing the backend there completes it: such actions succeed, deletions are finished, and
  * those of a server whose machine cannot be made fail. Only a rebuild fails always, as nobody knows how far its disk got.
  * Machines are brought up side by side. Returns what went wrong; the other resources are resumed all the same.
@@ -45,11 +45,16 @@ export async function resume(context: Context): Promise<ResumeProblem[]> {
     }
   };
 
-  const { networks, servers } = engine.state;
-  await Promise.all(networks.map(({ id }) => attempt(`network ${id}`, () => putNetwork(context, id))));
+  const { networks, volumes, servers } = engine.state;
+  const failed = new Set<number>();
+  await Promise.all([
+    ...networks.map(({ id }) => attempt(`network ${id}`, () => putNetwork(context, id))),
+    ...volumes.map(async ({ id }) => {
+      if (!(await attempt(`volume ${id}`, () => putVolume(context, id)))) failed.add(id);
+    }),
+  ]);
 
   const { loadBalancers } = engine.state;
-  const failed = new Set<number>();
   await Promise.all(
     servers.map(async (server) => {
       if (!(await attempt(`server ${server.id}`, () => resumeServer(context, server)))) failed.add(server.id);
@@ -84,7 +89,7 @@ async function resumeServer(context: Context, server: Server): Promise<void> {
 function failureOf(action: Action, failed: ReadonlySet<number>): string | undefined {
   if (action.command === "rebuild_server") return "interrupted by a restart of the region";
   const broken = action.resources.some(
-    (resource) => ["server", "load_balancer"].includes(resource.type) && failed.has(resource.id),
+    (resource) => ["server", "load_balancer", "volume"].includes(resource.type) && failed.has(resource.id),
   );
   return broken ? "the region could not bring it back after a restart" : undefined;
 }

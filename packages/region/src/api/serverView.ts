@@ -8,6 +8,7 @@ import { balancersOf } from "./loadBalancerTargets.js";
 import { placementGroupView } from "./placementGroups.js";
 import { dnsPtrView, primaryIpOf } from "./primaryIps.js";
 import { concerns, isLocked, type Server, type State } from "./state.js";
+import { volumesOf } from "./volumes.js";
 
 const STATUS_OF_COMMAND: Readonly<Record<string, string>> = {
   create_server: "initializing",
@@ -69,7 +70,7 @@ export function serverView(state: State, server: Server, now: string) {
     included_traffic: includedTraffic(type, server.location),
     protection: server.protection,
     labels: server.labels,
-    volumes: [],
+    volumes: volumesOf(state, server.id),
     load_balancers: balancersOf(state, server.id),
     primary_disk_size: server.diskSize,
     placement_group: group ? placementGroupView(state, group) : null,

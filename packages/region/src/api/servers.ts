@@ -27,6 +27,7 @@ import {
   takeId,
 } from "./state.js";
 import { hostnameSchema, idOrNameSchema, idSchema } from "./validation.js";
+import { releaseVolumes, volumesOf } from "./volumes.js";
 
 /** User-data is at most 32 KiB. */
 const MAX_USER_DATA = 32 * 1024;
@@ -58,7 +59,7 @@ export const createServerSchema = z.object({
   user_data: userDataSchema.default(""),
   start_after_create: z.boolean().default(true),
   automount: z.boolean().optional(),
-  volumes: z.array(idSchema).max(0, { error: "this region has no volumes" }).optional(),
+  volumes: z.array(idSchema).max(0, { error: "this region attaches volumes only by their own action" }).optional(),
 });
 export const updateServerSchema = z.object({ name: hostnameSchema.optional(), labels: labelsSchema.optional() });
 export const changeTypeSchema = z.object({ server_type: idOrNameSchema, upgrade_disk: z.boolean() });
@@ -258,6 +259,7 @@ export function startDeletion(state: State, now: string, id: number): Action {
 /** Forgets the server and everything that hangs on it: the last step of its deletion. */
 export function forgetDeleted(state: State, id: number): void {
   releasePrimaryIps(state, id);
+  releaseVolumes(state, id);
   forgetServer(state, id);
   forgetTarget(state, id);
   removeById(state.servers, id);
@@ -350,6 +352,7 @@ export function sizeOf(server: Server): { cores: number; memory: number; disk: n
 
 export function machineSpec(state: State, server: Server): MachineSpec {
   const nic = publicInterface(state, server);
+  const volumes = volumesOf(state, server.id);
   return {
     serverId: server.id,
     name: server.name,
@@ -357,5 +360,6 @@ export function machineSpec(state: State, server: Server): MachineSpec {
     ...sizeOf(server),
     ...(nic ? { publicInterface: nic } : {}),
     privateInterfaces: server.privateNets.map(privateInterface),
+    ...(volumes.length === 0 ? {} : { volumes }),
   };
 }

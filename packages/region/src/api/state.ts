@@ -144,6 +144,19 @@ const loadBalancerSchema = z.object({
   protection: deleteProtection,
 });
 
+const volumeSchema = z.object({
+  ...named,
+  /** GB. */
+  size: z.number().int().positive(),
+  /** What it was formatted with when it was made. */
+  format: z.enum(["ext4", "xfs"]).nullable(),
+  location: z.string(),
+  serverId: id.nullable(),
+  protection: deleteProtection,
+  /** Its disk was made in the backend. */
+  available: z.boolean(),
+});
+
 export const faultSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("unavailable"),
@@ -172,6 +185,7 @@ const stateSchema = z.object({
   servers: z.array(serverSchema),
   /** States of before there were any lack them. */
   loadBalancers: z.array(loadBalancerSchema).default([]),
+  volumes: z.array(volumeSchema).default([]),
   faults: z.array(faultSchema),
 });
 
@@ -191,6 +205,7 @@ export type PrivateNet = z.infer<typeof privateNetSchema>;
 export type LoadBalancer = z.infer<typeof loadBalancerSchema>;
 export type Service = z.infer<typeof serviceSchema>;
 export type Target = z.infer<typeof targetSchema>;
+export type Volume = z.infer<typeof volumeSchema>;
 export type Fault = z.infer<typeof faultSchema>;
 
 /** Ids start here so that they are not mistaken for a count, and stay short enough for interface names. */
@@ -209,6 +224,7 @@ export function emptyState(): State {
     primaryIps: [],
     servers: [],
     loadBalancers: [],
+    volumes: [],
     faults: [],
   };
 }

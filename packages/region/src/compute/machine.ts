@@ -11,6 +11,10 @@ import {
   privateNetdev,
   type QemuOptions,
   qemuArguments,
+  volumeBlocks,
+  volumeController,
+  volumeDevice,
+  volumeNode,
 } from "./qemuArguments.js";
 import { askAgent, Qmp } from "./qmp.js";
 
@@ -116,9 +120,13 @@ export class Machine {
     });
   }
 
-  /** Unplugs an interface. Waits until the guest has let go of it, at most 30 s: then the cable is cut all the same. */
   async removeNic(networkId: number): Promise<void> {
-    const device = privateDevice(networkId);
+    await this.#unplug(privateDevice(networkId));
+    await this.#qmp.execute("netdev_del", { id: privateNetdev(networkId) });
+  }
+
+  /** Unplugs a device. Waits until the guest has let go of it, at most 30 s: then the cable is cut all the same. */
+  async #unplug(device: string): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       this.#qmp.onEvent((event, data) => {
         if (event === "DEVICE_DELETED" && data.device === device) resolve();
@@ -128,7 +136,23 @@ export class Machine {
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([gone, new Promise<void>((resolve) => (timer = setTimeout(resolve, 30_000)))]);
     clearTimeout(timer);
-    await this.#qmp.execute("netdev_del", { id: privateNetdev(networkId) });
+  }
+
+  /** Hot-plugs a Volume, the first one with its controller. */
+  async addVolume(volumeId: number, slot: number, isFirst: boolean): Promise<void> {
+    if (isFirst) await this.#qmp.execute("device_add", volumeController);
+    await this.#qmp.execute("blockdev-add", volumeBlocks(volumeId, this.#paths.volume(volumeId)));
+    await this.#qmp.execute("device_add", volumeDevice(volumeId, slot));
+  }
+
+  async removeVolume(volumeId: number, slot: number): Promise<void> {
+    await this.#unplug(volumeDevice(volumeId, slot).id);
+    await this.#qmp.execute("blockdev-del", { "node-name": volumeNode(volumeId) });
+  }
+
+  /** Makes a Volume's disk larger under the guest; `size` is in bytes. */
+  async growVolume(volumeId: number, size: number): Promise<void> {
+    await this.#qmp.execute("block_resize", { "node-name": volumeNode(volumeId), size });
   }
 
   /** Keeps memory and disk under a name; the guest stands still meanwhile. */

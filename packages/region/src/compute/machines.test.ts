@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { MachineSpec } from "../backend.js";
-import { freeSlot, recordOf } from "./machines.js";
 import { qemuArguments } from "./qemuArguments.js";
+import { freeSlot, recordOf } from "./slots.js";
 
 const nic = (networkId: number) => ({
   networkId,
@@ -20,10 +20,13 @@ const spec: MachineSpec = {
   privateInterfaces: [nic(1), nic(2)],
 };
 
-function argumentsFor(kind: "kvm" | "tcg", limits = { cores: 2, memory: 1536 }): string[] {
+function argumentsFor(kind: "kvm" | "tcg", limits = { cores: 2, memory: 1536 }, volumes: number[] = []): string[] {
   return qemuArguments({
-    machine: recordOf(spec, "disk-1.qcow2", "/images/x"),
-    paths: { disk: "/s/a,b/disk-1.qcow2", qmp: "/s/qmp.sock", agent: "/s/agent.sock", console: "/s/console.log" },
+    machine: recordOf({ ...spec, volumes }, "disk-1.qcow2", "/images/x"),
+    paths: {
+      ...{ disk: "/s/a,b/disk-1.qcow2", qmp: "/s/qmp.sock", agent: "/s/agent.sock", console: "/s/console.log" },
+      volume: (id) => `/v/a,b/${id}.qcow2`,
+    },
     boot: { kernel: "/images/x/kernel", initrd: "/images/x/initrd" },
     accelerator: { kind },
     limits,
@@ -65,6 +68,40 @@ describe("qemuArguments", () => {
   it("switches mitigations off under emulation only", () => {
     expect(argumentsFor("tcg").join(" ")).toContain("mitigations=off");
     expect(argumentsFor("kvm").join(" ")).not.toContain("mitigations=off");
+  });
+});
+
+describe("volumes", () => {
+  it("change nothing about a machine without any", () => {
+    expect(argumentsFor("tcg").join(" ")).not.toMatch(/scsi|volume/);
+  });
+
+  it("are SCSI disks that the guest's udev calls scsi-0HC_Volume_ID", () => {
+    const args = argumentsFor("tcg", undefined, [4711, 4712]);
+    const devices = args.filter((arg) => arg.startsWith("{")).map((arg) => JSON.parse(arg));
+    expect(devices).toMatchObject([
+      { driver: "virtio-scsi-pci", id: "volumes", bus: "bus5" },
+      { driver: "qcow2", "node-name": "volume4711", file: { filename: "/v/a,b/4711.qcow2" } },
+      { driver: "scsi-hd", drive: "volume4711", "scsi-id": 0, vendor: "HC", product: "Volume", serial: "4711" },
+      { driver: "qcow2", "node-name": "volume4712" },
+      { driver: "scsi-hd", drive: "volume4712", "scsi-id": 1, vendor: "HC", product: "Volume", serial: "4712" },
+    ]);
+  });
+
+  it("keep their places when another one goes, and the controller stays with the last", () => {
+    const both = recordOf({ ...spec, volumes: [1, 2] }, "d", "b");
+    const one = recordOf({ ...spec, volumes: [2, 3] }, "d", "b", both);
+    expect(one.volumes).toEqual([
+      { slot: 1, volumeId: 2 },
+      { slot: 0, volumeId: 3 },
+    ]);
+    expect(recordOf(spec, "d", "b", one)).toMatchObject({ volumes: [], holdsVolumes: true });
+    expect(recordOf(spec, "d", "b").holdsVolumes).toBe(false);
+  });
+
+  it("are at most sixteen", () => {
+    const many = Array.from({ length: 17 }, (_, index) => index + 1);
+    expect(() => recordOf({ ...spec, volumes: many }, "d", "b")).toThrow("at most 16 volumes");
   });
 });
 

@@ -9,8 +9,9 @@ import { run } from "../support/command.js";
 import { writeFileAtomically } from "../support/files.js";
 import { Serial } from "../support/serial.js";
 import { Machine } from "./machine.js";
-import { type Accelerator, type Limits, MAX_PRIVATE, type MachinePaths } from "./qemuArguments.js";
+import type { Accelerator, Limits, MachinePaths } from "./qemuArguments.js";
 import { type MachineRecord, machineRecord } from "./record.js";
+import { freeSlot, freeVolumeSlot, recordOf } from "./slots.js";
 
 const GIB = 2 ** 30;
 
@@ -20,6 +21,8 @@ export interface MachinesOptions {
   readonly accelerator: Accelerator;
   readonly limits: Limits;
   readonly image: (name: string) => BootableImage;
+  /** Where a Volume's disk is. */
+  readonly volume: (volumeId: number) => string;
   /** Whether a disk of a server must be kept because a checkpoint names it. */
   readonly isKept: (serverId: number, disk: string) => boolean;
 }
@@ -30,26 +33,6 @@ interface Entry {
   /** Set while a soft reboot without agent waits for the guest to power off. */
   restart: boolean;
   readonly serial: Serial;
-}
-
-/** A free slot for one more private interface. */
-export function freeSlot(used: readonly number[]): number {
-  for (let slot = 0; slot < MAX_PRIVATE; slot += 1) if (!used.includes(slot)) return slot;
-  throw new Error(`a server is in at most ${MAX_PRIVATE} networks`);
-}
-
-/** The record of a machine, keeping the slots of interfaces that it has already. */
-export function recordOf(spec: MachineSpec, disk: string, base: string, before?: MachineRecord): MachineRecord {
-  const { privateInterfaces, ...rest } = spec;
-  const placed: { slot: number; nic: PrivateInterface }[] = [];
-  const slotBefore = (nic: PrivateInterface) =>
-    before?.privateInterfaces.find((item) => item.nic.networkId === nic.networkId)?.slot;
-  const reserved = privateInterfaces.map(slotBefore).filter((slot) => slot !== undefined);
-  for (const nic of privateInterfaces) {
-    const slot = slotBefore(nic) ?? freeSlot([...reserved, ...placed.map((item) => item.slot)]);
-    placed.push({ slot, nic });
-  }
-  return machineRecord.parse({ spec: rest, privateInterfaces: placed, disk, base });
 }
 
 export class Machines {
@@ -69,6 +52,7 @@ export class Machines {
     const directory = this.directory(record.spec.serverId);
     return {
       disk: join(directory, record.disk),
+      volume: this.#options.volume,
       qmp: join(directory, "qmp.sock"),
       agent: join(directory, "agent.sock"),
       console: join(directory, "console.log"),
@@ -261,6 +245,43 @@ export class Machines {
       await entry.machine?.removeNic(networkId);
       await this.#options.router.removePrivate(serverId, networkId);
     });
+  }
+
+  async attachVolume(serverId: number, volumeId: number): Promise<void> {
+    await this.#exclusively(serverId, async (entry) => {
+      const { volumes, holdsVolumes } = entry.record;
+      if (volumes.some((item) => item.volumeId === volumeId)) return;
+      const slot = freeVolumeSlot(volumes.map((item) => item.slot));
+      await entry.machine?.addVolume(volumeId, slot, !holdsVolumes);
+      entry.record = { ...entry.record, volumes: [...volumes, { slot, volumeId }], holdsVolumes: true };
+      this.#save(entry.record);
+    });
+  }
+
+  async detachVolume(serverId: number, volumeId: number): Promise<void> {
+    await this.#exclusively(serverId, async (entry) => {
+      const found = entry.record.volumes.find((item) => item.volumeId === volumeId);
+      if (!found) return;
+      const volumes = entry.record.volumes.filter((item) => item !== found);
+      try {
+        await entry.machine?.removeVolume(volumeId, found.slot);
+      } catch {
+        // A process that hangs keeps the disk from every other one.
+        await this.#kill(entry);
+      }
+      entry.record = { ...entry.record, volumes };
+      this.#save(entry.record);
+    });
+  }
+
+  /** Tells a guest that has it, and runs, that its Volume is larger; `size` is in GiB. */
+  async growVolume(volumeId: number, size: number): Promise<boolean> {
+    for (const { record, machine, serial } of this.#entries.values()) {
+      if (!machine || !record.volumes.some((item) => item.volumeId === volumeId)) continue;
+      await serial.run(() => machine.growVolume(volumeId, size * GIB));
+      return true;
+    }
+    return false;
   }
 
   async setPublic(serverId: number, nic: PublicInterface | undefined): Promise<void> {

@@ -13,6 +13,8 @@ export interface BootFiles {
 
 export interface MachinePaths {
   readonly disk: string;
+  /** Of a Volume. */
+  readonly volume: (volumeId: number) => string;
   readonly qmp: string;
   readonly agent: string;
   readonly console: string;
@@ -65,6 +67,44 @@ function nic(netdev: string, device: string, tap: string, mac: string, bus: stri
   ];
 }
 
+/** A server has at most sixteen Volumes. */
+export const MAX_VOLUMES = 16;
+/**
+ * The controller that Volumes hang on; it comes with the first, so that a machine without any is what it always was. It has a bus of
+ * its own, and each Volume keeps its place on it: memory of a checkpoint loads into the same machine only.
+ */
+export const volumeController = { driver: "virtio-scsi-pci", id: "volumes", bus: "bus5" } as const;
+export const volumeNode = (volumeId: number): string => `volume${volumeId}`;
+/** The guest's udev makes `scsi-0HC_Volume_ID` of vendor, product and serial. */
+export const volumeDevice = (volumeId: number, slot: number) => ({
+  driver: "scsi-hd",
+  id: `disk${volumeId}`,
+  drive: volumeNode(volumeId),
+  bus: `${volumeController.id}.0`,
+  "scsi-id": slot,
+  lun: 0,
+  vendor: "HC",
+  product: "Volume",
+  serial: String(volumeId),
+});
+/** A disk's file, under the disk: what the host's cache has of it outlives the guest's crashes. */
+export const volumeBlocks = (volumeId: number, filename: string) => ({
+  driver: "qcow2",
+  "node-name": volumeNode(volumeId),
+  file: { driver: "file", filename, cache: { "no-flush": true } },
+  cache: { "no-flush": true },
+  discard: "unmap",
+});
+
+function volumeArguments({ holdsVolumes, volumes }: MachineRecord, path: (volumeId: number) => string): string[] {
+  if (!holdsVolumes) return [];
+  const disks = volumes.flatMap(({ slot, volumeId }) => [
+    ...["-blockdev", JSON.stringify(volumeBlocks(volumeId, path(volumeId)))],
+    ...["-device", JSON.stringify(volumeDevice(volumeId, slot))],
+  ]);
+  return ["-device", JSON.stringify(volumeController), ...disks];
+}
+
 /** TCG translates x86-64-v2 code fast; newer vector units and `rep movsb` hints make guests choose slower paths. */
 const CPU = { kvm: "host", tcg: "Nehalem" } as const;
 
@@ -99,6 +139,7 @@ export function qemuArguments({ machine, paths, boot, accelerator: { kind }, lim
     ...["-blockdev", "driver=qcow2,node-name=disk,file=file,cache.no-flush=on,discard=unmap"],
     ...["-device", "virtio-blk-pci,drive=disk,bus=bus3"],
     ...["-device", "virtio-rng-pci,bus=bus4"],
+    ...volumeArguments(machine, paths.volume),
     ...(publicInterface ? nic("public", "eth", publicTap(serverId), publicInterface.mac, "bus1") : []),
     ...machine.privateInterfaces.flatMap(({ slot, nic: { networkId, mac } }) =>
       nic(privateNetdev(networkId), privateDevice(networkId), privateTap(serverId, networkId), mac, privateBus(slot)),

@@ -21,6 +21,10 @@ export const machineRecord = z.object({
   }),
   /** `slot` counts from 0; it stays with an interface for its life, so that its name in the guest does. */
   privateInterfaces: z.array(z.object({ slot: z.int().nonnegative(), nic: privateInterface })),
+  /** Volumes and where they sit: it stays for as long as one is attached. Records of before there were any lack them. */
+  volumes: z.array(z.object({ slot: z.int().nonnegative(), volumeId: z.int().positive() })).default([]),
+  /** Whether it has the controller that Volumes hang on: it comes with the first one and stays. */
+  holdsVolumes: z.boolean().default(false),
   /** Name of the disk's file in the machine's directory. A rebuild takes the next one. */
   disk: z.string(),
   /** Directory of the image that the disk lies over: its kernel boots it, also when a newer image has been built. */

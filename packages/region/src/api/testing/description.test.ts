@@ -73,6 +73,14 @@ async function exercise() {
     change_dns_ptr: { ip: "2001:db8:1:1::5", dns_ptr: "b.example.com" },
     change_protection: { delete: false },
   });
+  const { volume } = await make("POST", "/volumes", { name: "v", size: 10, format: "ext4", server: server.id });
+  await make("PUT", `/volumes/${volume.id}`, { name: "w" });
+  await act(`/volumes/${volume.id}`, {
+    detach: undefined,
+    attach: { server: server.id, automount: false },
+    resize: { size: 11 },
+    change_protection: { delete: false },
+  });
   await act(path, { change_type: { server_type: "cx33", upgrade_disk: true } });
 
   const service = {
@@ -108,7 +116,7 @@ async function exercise() {
   });
   await get(balancerPath);
 
-  const kinds = ["servers", "networks", "firewalls", "primary_ips", "images", "load_balancers"];
+  const kinds = ["servers", "networks", "firewalls", "primary_ips", "images", "load_balancers", "volumes"];
   const first: Record<string, number> = {};
   for (const kind of [
     ...kinds,
@@ -148,6 +156,8 @@ async function exercise() {
     detach_from_network: { network: network.id },
   });
   await make("DELETE", balancerPath);
+  await make("POST", `/volumes/${volume.id}/actions/detach`);
+  await make("DELETE", `/volumes/${volume.id}`);
   await make("DELETE", path);
   await make("DELETE", net);
   await act(`/firewalls/${firewall.id}`, { remove_from_resources: { remove_from: labelled } });

@@ -1,5 +1,13 @@
 /** A backend without machines that remembers what it was asked and what its machines would be. */
-import type { Backend, FirewallRule, LoadBalancerSpec, MachineSpec, NetworkSpec, PowerState } from "../../backend.js";
+import type {
+  Backend,
+  FirewallRule,
+  LoadBalancerSpec,
+  MachineSpec,
+  NetworkSpec,
+  PowerState,
+  VolumeSpec,
+} from "../../backend.js";
 
 interface RecordedMachine {
   spec: MachineSpec;
@@ -14,6 +22,7 @@ export interface RecordingBackend extends Backend {
   readonly machines: Map<number, RecordedMachine>;
   readonly networks: Map<number, NetworkSpec>;
   readonly balancers: Map<number, LoadBalancerSpec>;
+  readonly volumes: Map<number, VolumeSpec>;
   /** Makes the next call of the method reject with the message. */
   failNext(method: keyof Backend, message: string): void;
   /** Holds calls of the method back until the returned function is called. */
@@ -25,6 +34,7 @@ export function recordingBackend(images: readonly string[] = ["debian-12", "debi
   const machines = new Map<number, RecordedMachine>();
   const networks = new Map<number, NetworkSpec>();
   const balancers = new Map<number, LoadBalancerSpec>();
+  const volumes = new Map<number, VolumeSpec>();
   const failures = new Map<keyof Backend, string>();
   const held = new Map<keyof Backend, Promise<void>>();
 
@@ -48,6 +58,7 @@ export function recordingBackend(images: readonly string[] = ["debian-12", "debi
     machines,
     networks,
     balancers,
+    volumes,
     failNext: (method, message) => void failures.set(method, message),
     hold(method) {
       let release: () => void = () => undefined;
@@ -111,6 +122,22 @@ export function recordingBackend(images: readonly string[] = ["debian-12", "debi
       const found = await machine("detachPrivate", serverId);
       const others = found.spec.privateInterfaces.filter((item) => item.networkId !== networkId);
       found.spec = { ...found.spec, privateInterfaces: others };
+    },
+    async putVolume(spec) {
+      await enter("putVolume", spec.volumeId);
+      volumes.set(spec.volumeId, spec);
+    },
+    async deleteVolume(volumeId) {
+      await enter("deleteVolume", volumeId);
+      volumes.delete(volumeId);
+    },
+    async attachVolume(serverId, volumeId) {
+      const found = await machine("attachVolume", serverId);
+      found.spec = { ...found.spec, volumes: [...(found.spec.volumes ?? []), volumeId] };
+    },
+    async detachVolume(serverId, volumeId) {
+      const found = await machine("detachVolume", serverId);
+      found.spec = { ...found.spec, volumes: (found.spec.volumes ?? []).filter((id) => id !== volumeId) };
     },
     async setPublic(serverId, nic) {
       const found = await machine("setPublic", serverId);
