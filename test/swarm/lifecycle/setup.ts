@@ -47,7 +47,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const { data, tearDown } = await bootShared<SharedLife>({
     name,
     stateDir,
-    flags: ["--memory", "1024"],
+    flags: ["--memory", "1024", "--image", "debian-13-docker"],
     make: (region) => makeCluster(region, name, stateDir),
     restore: (region) => restoreCheckpoint(region, stateDir, "ready"),
   });

@@ -90,6 +90,7 @@ async function bootstrap(variant: Variant, root: string, progress: (line: string
       ...DPKG_OPTIONS.map((option) => `--dpkgopt=${option}`),
       `--include=${[...variant.packages, "busybox-static"].join(",")}`,
       `--customize-hook=${join(debianAssets, "customize.sh")} "$1"`,
+      ...(variant.disabledUnits ?? []).map((unit) => `--customize-hook=chroot "$1" systemctl -q disable ${unit}`),
       ...[variant.suite, root],
       ...sourceLines(variant, source.archive, source.security),
     ],

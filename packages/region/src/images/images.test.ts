@@ -53,7 +53,7 @@ describe("variants", () => {
   });
 
   it("are named when a wrong one is asked for", () => {
-    expect(() => variantOf("ubuntu")).toThrow("debian-13, debian-12, debian-sid");
+    expect(() => variantOf("ubuntu")).toThrow("debian-13, debian-13-docker, debian-12, debian-sid");
   });
 });
 

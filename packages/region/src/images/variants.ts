@@ -16,6 +16,8 @@ export interface Variant {
   readonly apt?: readonly string[];
   /** Kernel modules, beside the disk's and the network's, without which there is no disk: newer kernels have them built in. */
   readonly modules?: readonly string[];
+  /** Units that its packages enable and that shall not start with the machine. */
+  readonly disabledUnits?: readonly string[];
   /** What this release's cloud-init wants otherwise than the others. */
   readonly cloudInit?: Readonly<Record<string, unknown>>;
 }
@@ -58,6 +60,16 @@ const variants: readonly Variant[] = [
     security: "trixie-security",
     gib: 40,
     packages: BASE,
+  },
+  {
+    // As one bakes an image for servers that shall be up soon: what their first boot would install is there, and Docker waits.
+    name: "debian-13-docker",
+    suite: "trixie",
+    updates: ["trixie-updates"],
+    security: "trixie-security",
+    gib: 40,
+    packages: [...BASE, "iptables", "ipset", "conntrack", "openssl", "docker.io", "docker-cli"],
+    disabledUnits: ["docker.service", "docker.socket"],
   },
   {
     name: "debian-12",

@@ -28,13 +28,14 @@ export const reservedPath = new RegExp(
 export const reservedPackage =
   /^(ufw|firewalld|(iptables|netfilter)-persistent|docker\.io|docker-ce(-cli)?|docker-engine|containerd(\.io)?|podman-docker)(=|$)/;
 
-/** Shell for the setup, with its `apt`, `say` and `fail`; nothing where there is nothing to add. A command's text is never printed. */
+/** Shell for the setup, with its `apt`, `refresh`, `say` and `fail`; nothing where there is nothing to add. A command's text is never printed. */
 export function additionsText({ packages, runcmd }: Additions): string {
   const install =
     packages.length === 0
       ? ""
       : `
 say 'installing the packages of cloudInit'
+refresh
 apt install --no-install-recommends ${packages.map(quote).join(" ")} || fail 'packages of cloudInit could not be installed'
 `;
   const commands = runcmd.map((text, index) => `own ${index} ${quote(text)}\n`);

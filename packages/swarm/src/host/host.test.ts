@@ -109,7 +109,7 @@ describe("setupProgram", () => {
       expect(index, text).toBeGreaterThan(0);
       return index;
     };
-    expect(at("install --no-install-recommends iptables")).toBeLessThan(at("systemctl start hcloud-iptables.service"));
+    expect(at("install_packages iptables ")).toBeLessThan(at("systemctl start hcloud-iptables.service"));
     expect(at("is-active --quiet hcloud-iptables.service || fail")).toBeLessThan(
       at(channel === "debian" ? "docker.io" : "docker-ce"),
     );
@@ -121,16 +121,24 @@ describe("the setup, run with stand-ins", () => {
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   /** What it called, in order, where Debian's Docker is of that version, and its status. */
-  function calls(version: string, rulesLoad = true): { called: string[]; status: number | null; stamp: boolean } {
+  function calls(
+    version: string,
+    { rulesLoad = true, there = [] as readonly string[] } = {},
+  ): { called: string[]; status: number | null; stamp: boolean } {
     const log = join(home, "log");
     const bodies: Record<string, string> = {
       "apt-get": "",
+      "dpkg-query": `case " ${there.join(" ")} " in *" $4 "*) echo installed ;; esac`,
       "update-alternatives": "",
       systemctl: rulesLoad ? "" : '[ "$1 $2" != "start hcloud-iptables.service" ]',
       "apt-cache": `case "$*" in *docker-cli) [ ${version.startsWith("20.") ? 1 : 0} = 0 ] ;; *) echo 'Version: ${version}' ;; esac`,
     };
     for (const [name, body] of Object.entries(bodies))
       writeFileSync(join(home, name), `#!/bin/sh\necho "${name} $*" >>'${log}'\n${body}\n`, { mode: 0o755 });
+    for (const name of ["docker", "dockerd"]) {
+      rmSync(join(home, name), { force: true });
+      if (there.includes(name)) writeFileSync(join(home, name), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    }
     const stamp = join(home, "var", "setup-done");
     rmSync(log, { force: true });
     rmSync(stamp, { force: true });
@@ -165,8 +173,38 @@ describe("the setup, run with stand-ins", () => {
     expect(indexOf(called, /apparmor/)).toBe(-1);
   });
 
+  it("asks apt for nothing where the image has everything, and stops its Docker before the rules are loaded", () => {
+    const there = [
+      "iptables",
+      "nftables",
+      "ipset",
+      "conntrack",
+      "curl",
+      "ca-certificates",
+      "openssl",
+      "docker",
+      "dockerd",
+    ];
+    const { called, status, stamp } = calls("26.1.5+dfsg1-9", { there });
+    expect({ status, stamp }).toEqual({ status: 0, stamp: true });
+    expect(indexOf(called, /^apt/)).toBe(-1);
+    const order = [/stop docker\.\*/, /start hcloud-iptables/, /start docker\.service/].map((one) =>
+      indexOf(called, one),
+    );
+    expect(order).not.toContain(-1);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+  });
+
+  it("installs what the image lacks, with lists that are fetched once", () => {
+    const { called } = calls("26.1.5+dfsg1-9", { there: ["iptables", "nftables", "conntrack", "curl", "openssl"] });
+    expect(called.filter((line) => line.endsWith(" update"))).toHaveLength(1);
+    expect(called.find((line) => line.startsWith("apt-get") && line.includes("ipset"))).toMatch(
+      / ipset ca-certificates$/,
+    );
+  });
+
   it("installs no Docker where the rules could not be loaded", () => {
-    const { called, status, stamp } = calls("26.1.5+dfsg1-9", false);
+    const { called, status, stamp } = calls("26.1.5+dfsg1-9", { rulesLoad: false });
     expect({ status, stamp }).toEqual({ status: 1, stamp: false });
     expect(indexOf(called, /^apt-get .*docker/)).toBe(-1);
   });

@@ -15,11 +15,15 @@ export interface SetupPlan {
 /** Says that the program has come to its end. */
 export const setupStamp = "/var/lib/hcloud-swarm/setup-done";
 
-/** Text for `sh`. */
+/** Text for `sh`. Its comments are for who reads them here: user-data has no room for them. */
 export function setupProgram({ channel, additions = noAdditions }: SetupPlan): string {
-  return `#!/bin/sh
-# Made by hcloud-swarm; runs once, at first boot.
-set -eu
+  const short = (text: string) => text.replaceAll(/^ *#.*\n|^\n/gm, "");
+  const head = "#!/bin/sh\n# Made by hcloud-swarm; runs once, at first boot.\n";
+  return `${head}${short(installation(channel))}${additionsText(additions)}${end}`;
+}
+
+function installation(channel: SetupPlan["channel"]): string {
+  return `set -eu
 export DEBIAN_FRONTEND=noninteractive
 say() { echo "hcloud-swarm: $*"; }
 fail() { say "FAILED: $*" >&2; exit 1; }
@@ -28,31 +32,60 @@ apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-conf
 # Its start and its stop both flush every rule, and an upgrade of its package may do either. Masked, never stopped.
 systemctl mask nftables.service
 
+# An image with Docker in it: no port is published before the rules are in, and its first start finds its settings.
+if systemctl is-active --quiet docker.service docker.socket; then
+  say 'stopping the Docker that the image came with'
+  systemctl stop 'docker.*'
+fi
+
+# What an image has not come with. On a small server, asking apt for what is there takes as long as the boot.
+listed=
+refresh() {
+  [ -n "$listed" ] || apt update
+  listed=yes
+}
+install_packages() {
+  for package in "$@"; do
+    shift
+    [ "$(dpkg-query -W -f '\${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || set -- "$@" "$package"
+  done
+  [ $# -gt 0 ] || return 0
+  refresh
+  apt install --no-install-recommends "$@"
+}
+
 say 'installing the packet filter'
-apt update
-apt install --no-install-recommends iptables nftables ipset conntrack curl ca-certificates openssl
+install_packages iptables nftables ipset conntrack curl ca-certificates openssl
 update-alternatives --set iptables /usr/sbin/iptables-nft
 update-alternatives --set ip6tables /usr/sbin/ip6tables-nft
 
 say 'loading the rules'
-systemctl daemon-reload
+# Which reloads systemd's units too.
 systemctl enable hcloud-iptables.service hcloud-iptables-check.timer
 systemctl start hcloud-iptables.service || fail 'the rules could not be loaded, so Docker is not installed'
 systemctl is-active --quiet hcloud-iptables.service || fail 'the rules are not loaded, so Docker is not installed'
 
-say 'installing Docker'
-${channel === "docker" ? dockerRepository : debianDocker}
-systemctl enable docker.service
+if command -v dockerd >/dev/null && command -v docker >/dev/null; then
+  say 'keeping the Docker that the image came with'
+else
+  say 'installing Docker'
+${(channel === "docker" ? dockerRepository : debianDocker).replaceAll(/^(?=.)/gm, "  ")}
+fi
+# Its package has done so, but where a preset says no; again, it costs a slow machine minutes.
+systemctl is-enabled --quiet docker.service || systemctl enable docker.service
 systemctl start docker.service hcloud-iptables-check.timer
-${additionsText(additions)}mkdir -p ${setupStamp.slice(0, setupStamp.lastIndexOf("/"))}
-touch ${setupStamp}
-say 'done'
 `;
 }
 
+const end = `mkdir -p ${setupStamp.slice(0, setupStamp.lastIndexOf("/"))}
+touch ${setupStamp}
+say 'done'
+`;
+
 // The client is a package of its own from Debian 13 on. Docker before 23 starts no container where the kernel has AppArmor and
 // the parser of its profiles is missing; later ones do without.
-const debianDocker = `client=
+const debianDocker = `refresh
+client=
 if apt-cache show docker-cli >/dev/null 2>&1; then client=docker-cli; fi
 version=$(apt-cache show --no-all-versions docker.io | sed -n 's/^Version: //p')
 if dpkg --compare-versions "$version" lt 23; then apt install --no-install-recommends apparmor; fi
@@ -66,4 +99,5 @@ chmod a+r /etc/apt/keyrings/docker.asc
 echo "deb [arch=$(dpkg --print-architecture) signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian $VERSION_CODENAME stable" \\
   >/etc/apt/sources.list.d/docker.list
 apt update
+listed=yes
 apt install --no-install-recommends docker-ce docker-ce-cli containerd.io`;

@@ -8,11 +8,14 @@ const keyOf = (file: string) => pulumi.secret(readFileSync(file, "utf8"));
 const privateKey = keyOf(config.require("privateKeyFile"));
 const previousFile = config.get("previousPrivateKeyFile");
 
+// With Docker in the image: a machine is emulated here, and installing it takes longer than all the rest of a first boot.
+const pools = Object.entries(config.requireObject<SwarmClusterArgs["pools"]>("pools"));
+
 const cluster = new SwarmCluster("life", {
   policy: { publishedPorts: [{ port: 80 }] },
   ...config.getObject<Partial<SwarmClusterArgs>>("args"),
   ssh: { privateKey, ...(previousFile === undefined ? {} : { previousPrivateKey: keyOf(previousFile) }) },
-  pools: config.requireObject<SwarmClusterArgs["pools"]>("pools"),
+  pools: Object.fromEntries(pools.map(([name, pool]) => [name, { image: "debian-13-docker", ...pool }])),
 });
 
 export const { nodes, swarmId, reports, sshConfig, workerJoinToken, managerJoinToken, unlockKey } = cluster;
