@@ -9,7 +9,8 @@ import { bootstrapProgram, claimCommand } from "./bootstrap";
 let home = "";
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "bootstrap-"));
-  for (const folder of ["bin", "etc/ssh", "var/lib/hcloud-swarm"]) mkdirSync(join(home, folder), { recursive: true });
+  for (const folder of ["bin", "etc/ssh", "var/lib/hcloud-swarm", "run/cloud-init"])
+    mkdirSync(join(home, folder), { recursive: true });
   writeFileSync(join(home, "etc/ssh/ssh_host_ed25519_key"), "the one-use key\n", { mode: 0o600 });
   writeFileSync(join(home, "etc/ssh/ssh_host_ed25519_key.pub"), "ssh-ed25519 FIRST\n");
   writeFileSync(join(home, "var/lib/hcloud-swarm/setup-done"), "");
@@ -22,7 +23,7 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 const tool = (name: string, body = "") =>
   writeFileSync(join(home, "bin", name), `#!/bin/sh\necho "${name} $*" >>${home}/calls\n${body}\n`, { mode: 0o755 });
-const here = (text: string) => text.replace(/\/(etc\/ssh|var\/lib)\//g, `${home}/$1/`);
+const here = (text: string) => text.replace(/\/(etc\/ssh|var\/lib|run\/cloud-init)\//g, `${home}/$1/`);
 const run = (text: string) => runHere(here(text));
 const runHere = (input: string) =>
   spawnSync("sh", ["-s"], {
@@ -71,6 +72,27 @@ it("an interrupted first contact is begun again with another new key, and the on
   expect(shown()).toBe("ssh-ed25519 FIRST");
   run(claimCommand);
   expect(shown()).toBe(again.trim());
+});
+
+it("asks cloud-init once, and again when it has come to its end", () => {
+  tool("cloud-init", `[ -e ${home}/run/cloud-init/result.json ] && echo 'status: done' || echo 'status: running'`);
+  tool("sleep", `[ "$(grep -c sleep ${home}/calls)" -lt 5 ] || touch ${home}/run/cloud-init/result.json`);
+  const { status, stdout } = run(bootstrapProgram({ cloudInitSeconds: 60 }));
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^ssh-ed25519 /);
+  const calls = readFileSync(join(home, "calls"), "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[0]);
+  expect(calls.slice(0, 7)).toEqual(["cloud-init", ...Array.from({ length: 5 }, () => "sleep"), "cloud-init"]);
+});
+
+it("asks again now and then, for cloud-init may end without a result", () => {
+  tool("date", `echo $(($(grep -c sleep ${home}/calls || :) * 20))`);
+  tool("sleep");
+  tool("cloud-init", `[ "$(grep -c sleep ${home}/calls)" -ge 6 ] && echo 'status: disabled' || echo 'status: running'`);
+  expect(run(bootstrapProgram({ cloudInitSeconds: 600 })).status).toBe(0);
+  const calls = readFileSync(join(home, "calls"), "utf8").split("\n");
+  expect(calls.filter((line) => line.startsWith("cloud-init"))).toHaveLength(3);
 });
 
 it("says what went wrong in cloud-init, and makes no key", () => {
