@@ -4,6 +4,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import type { DockerArgs, ExistingArgs, NodeRole, SshArgs, TimeoutArgs, VerifyMode } from "./argsHost";
+import type { LoadBalancerArgs } from "./argsLoadBalancer";
 import type { CloudFirewallArgs, NetworkArgs, PlacementGroupArgs } from "./argsNetwork";
 import type { PolicyArgs } from "./argsPolicy";
 import type { PoolArgs } from "./argsPools";
@@ -20,6 +21,8 @@ export interface SwarmClusterArgs {
   policy?: PolicyArgs;
   /** The private network. */
   network?: NetworkArgs;
+  /** A load balancer in front of the nodes. Default: none. */
+  loadBalancer?: LoadBalancerArgs;
   /** The Hetzner Cloud Firewall in front of the nodes. */
   cloudFirewall?: CloudFirewallArgs;
   /** Spread placement groups. */

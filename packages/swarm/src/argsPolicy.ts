@@ -13,7 +13,7 @@ export type PortProtocol = (typeof PortProtocol)[keyof typeof PortProtocol];
 export interface PolicyArgs {
   /**
    * Ports that containers publish, through the swarm's ingress, `mode=host` or `docker run -p`. Default: 80/tcp and
-   * 443/tcp for everybody.
+   * 443/tcp for everybody; none behind a `loadBalancer`, which is let in on its own ports.
    */
   publishedPorts?: PortArgs[];
   /** Ports of daemons on the host and of containers on the host's network. Default: none. */

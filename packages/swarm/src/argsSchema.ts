@@ -20,11 +20,13 @@ import {
   timeouts,
   user,
 } from "./argsHostSchema";
+import { loadBalancerSchema } from "./argsLoadBalancerSchema";
 import { cloudFirewall, network, placementGroups } from "./argsNetworkSchema";
 import { nodeNames, pools } from "./argsPoolsSchema";
 import type { Same } from "./argsTypes";
 import { type Policy, policySchema, unknownScopeNames } from "./firewall";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { balancerIssues } from "./loadBalancerPlan";
 
 const maintenance = strict({
   number: whole(0, 9999, "a number of maintenances").default(0),
@@ -101,7 +103,12 @@ export const swarmClusterSchema = strict({
   }).prefault({}),
   placementGroups: placementGroups.prefault({}),
   maintenance: maintenance.optional(),
-}).superRefine(({ policy, pools: given, network: { existing: there, existingSubnet } }, context) => {
+  loadBalancer: loadBalancerSchema.optional(),
+}).superRefine((cluster, context) => {
+  const { policy, pools: given, loadBalancer } = cluster;
+  const { existing: there, existingSubnet } = cluster.network;
+  for (const { path, message, given: text } of loadBalancer === undefined ? [] : balancerIssues(loadBalancer, cluster))
+    context.addIssue({ code: "custom", path: ["loadBalancer", ...path], message, params: { given: text } });
   if ((there ?? existingSubnet) === undefined)
     for (const [pool, { nodes = {} }] of Object.entries(given))
       for (const [name, { adopt: adopted }] of Object.entries(nodes))

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { contains, formatRange4, overlap, parseRange4 } from "./cidr";
+import { contains, formatAddress4, formatRange4, lastOf, overlap, parseAddress4, parseRange4 } from "./cidr";
 
 const range = fc.tuple(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 0, max: 32 })).map(([n, prefix]) => {
   const size = 2 ** (32 - prefix);
@@ -22,13 +22,30 @@ describe("parseRange4", () => {
   });
 });
 
+describe("parseAddress4", () => {
+  it.each(["", "10.0.0", "10.0.0.1/32", "10.0.0.256", "10.0.0.01", "::1", " 10.0.0.1"])("refuses %j", (text) =>
+    expect(parseAddress4(text)).toBeUndefined(),
+  );
+
+  it("reads what formatAddress4 writes", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), (address) => {
+        expect(parseAddress4(formatAddress4(address))).toBe(address);
+      }),
+    );
+  });
+
+  it("reads the last address of a range", () => {
+    expect(formatAddress4(lastOf({ first: 0x0a000000, prefix: 24 }))).toBe("10.0.0.255");
+  });
+});
+
 describe("overlap", () => {
   it("is what counting addresses says", () => {
-    const last = (r: { first: number; prefix: number }) => r.first + 2 ** (32 - r.prefix) - 1;
     fc.assert(
       fc.property(range, range, (a, b) => {
-        expect(overlap(a, b)).toBe(a.first <= last(b) && b.first <= last(a));
-        expect(contains(a, b)).toBe(a.first <= b.first && last(b) <= last(a));
+        expect(overlap(a, b)).toBe(a.first <= lastOf(b) && b.first <= lastOf(a));
+        expect(contains(a, b)).toBe(a.first <= b.first && lastOf(b) <= lastOf(a));
       }),
     );
   });

@@ -21,6 +21,21 @@ export function formatRange4({ first, prefix }: Range4): string {
   return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".")}/${prefix}`;
 }
 
+/** Parses `10.0.0.254`, in this one spelling, as a number. */
+export function parseAddress4(text: string): number | undefined {
+  const range = parseRange4(`${text}/32`);
+  return range !== undefined && formatAddress4(range.first) === text ? range.first : undefined;
+}
+
+export function formatAddress4(address: number): string {
+  return formatRange4({ first: address, prefix: 32 }).slice(0, -"/32".length);
+}
+
+/** Its last address, as a number. */
+export function lastOf({ first, prefix }: Range4): number {
+  return first + size(prefix) - 1;
+}
+
 export function contains(outer: Range4, inner: Range4): boolean {
   return inner.prefix >= outer.prefix && inner.first >= outer.first && inner.first < outer.first + size(outer.prefix);
 }

@@ -4,12 +4,14 @@ import type { WantedShape } from "./adoption";
 import type { SwarmClusterArgs } from "./args";
 import type { NodeRole } from "./argsHost";
 import { serverDefaults } from "./argsHostSchema";
+import type { PolicyArgs } from "./argsPolicy";
 import { type AdoptPlan, nodeNames } from "./argsPoolsSchema";
 import { swarmClusterSchema } from "./argsSchema";
 import type { NodeFacts } from "./firewall";
 import { type Additions, containerSlice, userDataBytes, userDataLimit } from "./host";
 import type { Existing } from "./infrastructure";
-import { InvalidArgumentError, type Problem, parseArgument } from "./invalidArgument";
+import { InvalidArgumentError, isDeferred, type Problem, parseArgument } from "./invalidArgument";
+import { type LoadBalancerPlan, planBalancer, withBalancer } from "./loadBalancerPlan";
 import { bornWith } from "./maintenance/nodeProgram";
 import { placementGroups } from "./placement";
 import { knownNow, onlySsh, payloadOf } from "./policyPlan";
@@ -18,6 +20,8 @@ import { bootstrapHostKey } from "./remote/sshKey";
 
 /** Label of everything of a cluster in Hetzner Cloud; SSH's firewall finds the servers by it. */
 export const clusterLabel = "hcloud-swarm-cluster";
+/** Label of the servers of a pool. */
+export const poolLabel = "hcloud-swarm-pool";
 
 export interface NodePlan {
   /** Its key in the program, such as `manager-1`. */
@@ -51,18 +55,21 @@ export interface NodePlan {
   readonly replaces?: string;
 }
 
-export interface ClusterPlan extends Omit<z.output<typeof swarmClusterSchema>, "pools" | "clusterName"> {
+export interface ClusterPlan
+  extends Omit<z.output<typeof swarmClusterSchema>, "pools" | "clusterName" | "loadBalancer"> {
   /** For messages: `SwarmCluster "prod"`. */
   readonly component: string;
   readonly prefix: string;
   readonly nodes: readonly NodePlan[];
+  readonly loadBalancer?: LoadBalancerPlan;
 }
 
 /** @throws InvalidArgumentError naming everything that is wrong. */
 export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
   const component = `SwarmCluster ${JSON.stringify(name)}`;
-  const known: unknown = args && { ...args, policy: knownNow(args.policy) };
-  const { pools, clusterName, ...rest } = parseArgument(component, swarmClusterSchema, known);
+  const known: unknown = args && { ...args, policy: knownNow(givenPolicy(args)) };
+  const { pools, clusterName, loadBalancer: balancer, ...rest } = parseArgument(component, swarmClusterSchema, known);
+  const loadBalancer = balancer && planBalancer(balancer, { ...rest, pools });
   const prefix = clusterName ?? prefixOf(component, name);
   const shaped = Object.entries(pools).flatMap(([pool, { nodes, count: _, role, ...shape }]) =>
     nodeNames(pool, pools[pool] ?? {}).map((node) => ({ node, pool, role, shape, own: nodes?.[node] ?? {} })),
@@ -87,7 +94,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       serverType: own.serverType ?? shape.serverType ?? serverDefaults.serverType,
       location: own.location ?? shape.location ?? serverDefaults.location,
       image: own.image ?? shape.image ?? serverDefaults.image,
-      labels: { ...shape.labels, ...own.labels, "hcloud-swarm-pool": pool, "hcloud-swarm-role": role },
+      labels: { ...shape.labels, ...own.labels, [poolLabel]: pool, "hcloud-swarm-role": role },
       nodeLabels: { ...shape.nodeLabels, ...own.nodeLabels },
       docker: {
         channel: shape.docker?.channel ?? rest.docker.channel,
@@ -101,9 +108,18 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       ...(own.primaryIps === undefined ? {} : { primaryIps: own.primaryIps }),
     };
   });
-  for (const node of nodes) payloadOf(component, rest.policy, factsOf(node));
+  const policy = loadBalancer ? withBalancer(rest.policy, loadBalancer) : rest.policy;
+  for (const node of nodes) payloadOf(component, policy, factsOf(node));
   refuseTooMuch(component, prefix, rest, nodes);
-  return { ...rest, labels: { ...rest.labels, [clusterLabel]: prefix }, component, prefix, nodes };
+  const labels = { ...rest.labels, [clusterLabel]: prefix };
+  return { ...rest, labels, component, prefix, nodes, ...(loadBalancer && { loadBalancer }) };
+}
+
+/** The policy as it was given; behind a load balancer, no port is open to others that it does not name. */
+export function givenPolicy({ policy, loadBalancer }: SwarmClusterArgs): PolicyArgs | undefined {
+  const isOther = isDeferred(policy) || (policy !== undefined && typeof policy !== "object");
+  if (loadBalancer === undefined || isOther || policy?.publishedPorts !== undefined) return policy;
+  return { ...policy, publishedPorts: [] };
 }
 
 function replacementOf({ replacement = 0 }: { replacement?: number | undefined }) {

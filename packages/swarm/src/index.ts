@@ -18,6 +18,13 @@ export {
   type TimeoutArgs,
   VerifyMode,
 } from "./argsHost";
+export {
+  LoadBalancerAlgorithm,
+  type LoadBalancerArgs,
+  type LoadBalancerHealthCheckArgs,
+  LoadBalancerProtocol,
+  type LoadBalancerServiceArgs,
+} from "./argsLoadBalancer";
 export { BeyondLimits, type CloudFirewallArgs, type NetworkArgs, type PlacementGroupArgs } from "./argsNetwork";
 export {
   type ContainerPortArgs,

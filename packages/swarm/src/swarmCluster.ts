@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { adoptNode, pulumiAlias } from "./adoptedNode";
 import { publicSwarmWarning, swarmAddress } from "./adoption";
 import type { SwarmClusterArgs } from "./args";
-import { type ClusterPlan, clusterLabel, factsOf, type NodePlan, planCluster } from "./clusterPlan";
+import { type ClusterPlan, clusterLabel, factsOf, givenPolicy, type NodePlan, planCluster } from "./clusterPlan";
 import { type Policy, policyEntries } from "./firewall";
 import { type BootedNode, bootNode } from "./hardenedNode";
 import {
@@ -15,6 +15,8 @@ import {
   sshKeyId,
 } from "./infrastructure";
 import { announceRotation, type KeyRotation, retireKey, shownRotation } from "./keyRotation";
+import { loadBalancer, refuseTakenAddress } from "./loadBalancer";
+import { withBalancer } from "./loadBalancerPlan";
 import { planMaintenance } from "./maintenance/plan";
 import type { ClusterNode, VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
@@ -57,11 +59,17 @@ export class SwarmCluster extends pulumi.ComponentResource {
   public readonly sshConfig: pulumi.Output<string>;
   /** Makes the local `docker` talk to the first manager over SSH, once `sshConfig` is in place. */
   public readonly dockerContextCommand: pulumi.Output<string>;
+  /** The load balancer's public IPv4 address, where there is one. */
+  public readonly loadBalancerIpv4?: pulumi.Output<string>;
+  /** The load balancer's public IPv6 address, where there is one. */
+  public readonly loadBalancerIpv6?: pulumi.Output<string>;
 
   /** @throws InvalidArgumentError before anything is made. */
   constructor(name: string, args: SwarmClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = planCluster(name, args);
-    const policy = completePolicy(plan.component, args.policy, plan.policy);
+    const { loadBalancer: balancerPlan } = plan;
+    const given = completePolicy(plan.component, givenPolicy(args), plan.policy);
+    const policy = balancerPlan ? given.apply((complete) => withBalancer(complete, balancerPlan)) : given;
     const { privateKey, publicKey, rotation } = sshKeys(plan.component, plan.ssh);
     super("hcloud-swarm:index:SwarmCluster", name, shownInputs(plan, policy, rotation), opts);
 
@@ -75,7 +83,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
     const hasNetwork = makesServers || networkPlan.existing !== undefined || networkPlan.existingSubnet !== undefined;
     const network = hasNetwork ? privateNetwork(owner, networkPlan) : undefined;
     const firewallIds = makesServers
-      ? cloudFirewallIds(owner, cloudFirewalls(plan, policy, `${clusterLabel}=${plan.prefix}`))
+      ? cloudFirewallIds(owner, cloudFirewalls(plan, given, `${clusterLabel}=${plan.prefix}`))
       : [];
     const groups = spreadGroups(
       owner,
@@ -132,6 +140,13 @@ export class SwarmCluster extends pulumi.ComponentResource {
       for (const node of made ?? []) retireKey(node.place, rotation, swarm.lastSteps);
     }
 
+    if (balancerPlan !== undefined && network !== undefined) {
+      refuseTakenAddress(owner, plan.component, balancerPlan, nodes);
+      const { ipv4, ipv6 } = loadBalancer(owner, balancerPlan, { network, nodes });
+      this.loadBalancerIpv4 = ipv4;
+      this.loadBalancerIpv6 = ipv6;
+    }
+
     this.nodes = pulumi.output(Object.fromEntries(nodes.map((node) => [node.name, clusterNode(node)])));
     this.swarmId = swarm.id;
     this.workerJoinToken = swarm.workerToken;
@@ -161,6 +176,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       exposure: this.exposure,
       sshConfig: this.sshConfig,
       dockerContextCommand: this.dockerContextCommand,
+      ...(balancerPlan && { loadBalancerIpv4: this.loadBalancerIpv4, loadBalancerIpv6: this.loadBalancerIpv6 }),
     });
   }
 }

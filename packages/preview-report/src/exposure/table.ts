@@ -1,7 +1,7 @@
 /** Who lets what in, before and after: the components' policies and the plain firewalls of the stack, as one table. */
 import { type Cluster, isComponent, type Member, SERVER } from "../model/cluster.js";
 import type { Resource, StackModel } from "../model/stack.js";
-import { UNKNOWN } from "../values/value.js";
+import { asText, UNKNOWN } from "../values/value.js";
 import { type Listening, nodeName, unadopted, unhardened, withoutComponent } from "./adopted.js";
 import { Attachments, familiesOf } from "./attachments.js";
 import { diffRules, type ExposureChange } from "./diff.js";
@@ -27,6 +27,7 @@ const CLOSED = ruleSet([]);
 const IMPORTED = notKnown("what a server lets in before it is imported is not known here");
 const HOST_HARDENING = "hcloud-swarm:index:HostHardening";
 const LB_SERVICE = "hcloud:index/loadBalancerService:LoadBalancerService";
+const LB_NETWORK = "hcloud:index/loadBalancerNetwork:LoadBalancerNetwork";
 
 export function exposureTable(
   model: StackModel,
@@ -190,4 +191,11 @@ function* loadBalancers(model: StackModel, which: Which): Iterable<[string, Rule
     const rules = openings("tcp", { from, to: from }, ["0.0.0.0/0", "::/0"]);
     yield [`load balancer ${service.name}`, ruleSet(rules, doubts)];
   }
+}
+
+/** The private addresses that load balancers have before or after, as networks of a policy name them. */
+export function balancerSources(model: StackModel): ReadonlySet<string> {
+  const attached = [...model.resources.values()].filter(({ type }) => type === LB_NETWORK);
+  const addresses = attached.flatMap(({ before, after }) => [asText(before?.inputs.ip), asText(after?.inputs.ip)]);
+  return new Set(addresses.flatMap((address) => (address === undefined ? [] : [`${address}/32`])));
 }

@@ -2,7 +2,7 @@
 
 import type { Listening } from "../exposure/adopted.js";
 import type { SourceSet } from "../exposure/sources.js";
-import { type ExposureRow, exposureTable } from "../exposure/table.js";
+import { balancerSources, type ExposureRow, exposureTable } from "../exposure/table.js";
 import type { ReadStatus } from "../input/read.js";
 import { clustersOf, isComponent } from "../model/cluster.js";
 import { dangersOf } from "../model/danger.js";
@@ -36,7 +36,8 @@ function compose(model: StackModel, status: ReadStatus, listening: Listening): R
   const clusters = clustersOf(model);
   const { dangers, notes } = dangersOf(model, clusters);
   const { rows, doubts } = exposureTable(model, clusters, listening);
-  const entries = mergeFamilies(rows.map(entryOf));
+  const balancers = balancerSources(model);
+  const entries = mergeFamilies(rows.map((row) => entryOf(row, balancers)));
   const counts = countsOf(model);
   const messages = (severity: string) =>
     model.diagnostics
@@ -162,7 +163,7 @@ function unknownsOf(model: StackModel, status: ReadStatus): string[] {
   return result;
 }
 
-function entryOf(row: ExposureRow): ExposureEntry {
+function entryOf(row: ExposureRow, balancers: ReadonlySet<string>): ExposureEntry {
   const { kind, protocol, family, nodes, worldBefore, worldAfter, ssh, unfiltered } = row;
   const all = row.from === 0 && row.to === 65535;
   const port = all ? "all" : row.to === 0 ? "-" : row.from === row.to ? `${row.from}` : `${row.from}-${row.to}`;
@@ -172,8 +173,8 @@ function entryOf(row: ExposureRow): ExposureEntry {
     families: [family === "ipv4" ? "IPv4" : "IPv6"],
     port,
     nodes,
-    before: sourcesText(row.before, worldBefore),
-    after: sourcesText(row.after, worldAfter),
+    before: sourcesText(row.before, worldBefore, balancers),
+    after: sourcesText(row.after, worldAfter, balancers),
     worldBefore,
     worldAfter,
     ssh,
@@ -181,11 +182,13 @@ function entryOf(row: ExposureRow): ExposureEntry {
   };
 }
 
-function sourcesText(set: SourceSet, world: boolean): string {
+function sourcesText(set: SourceSet, world: boolean, balancers: ReadonlySet<string>): string {
   const unknown = set.unknown ? ["unknown"] : [];
   if (set.networks.length === 0) return set.unknown ? "unknown" : "closed";
   if (world && set.networks.some((network) => network.endsWith("/0"))) return ["anywhere", ...unknown].join(" and ");
-  const shown = set.networks.slice(0, MAX_NETWORKS);
+  const shown = set.networks
+    .slice(0, MAX_NETWORKS)
+    .map((network) => (balancers.has(network) ? `${network} (the load balancer)` : network));
   const more = set.networks.length - shown.length;
   return [...shown, ...(more > 0 ? [`${more} more networks`] : []), ...unknown].join(", ");
 }

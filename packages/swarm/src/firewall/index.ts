@@ -7,10 +7,10 @@ export {
   compileCloudFirewall,
 } from "./cloudFirewall";
 export { compileRuleset } from "./compile";
-export type { PolicyEntry, PortOpening, PortProtocol } from "./entries";
+export { mergeEntries, type PolicyEntry, type PortOpening, type PortProtocol } from "./entries";
 export { PolicyError, type PolicyProblem } from "./errors";
 export { type ExposureDiff, type ExposureRow, exposureOf } from "./exposure";
-export type { NodeFacts, NodeRole } from "./node";
+export { type NodeFacts, type NodeRole, swarmPorts } from "./node";
 export { payloadWithoutPeers, renderBundle, renderPayload, renderPeersOnly } from "./payload";
 export {
   normalizePolicy,

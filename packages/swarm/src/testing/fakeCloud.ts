@@ -134,6 +134,8 @@ export async function fakeCloud({
         }
         if (type === "hcloud:index/primaryIp:PrimaryIp")
           addresses.set(id, { ...inputs, ipAddress: `198.51.100.${++hosts}`, assigneeId: 0 });
+        if (type === "hcloud:index/loadBalancer:LoadBalancer")
+          return { id, state: { ...inputs, ipv4: "203.0.113.200", ipv6: "2001:db8:1:200::1" } };
         if (type === "command:local:Command") return { id, state: { ...inputs, stdin: founder ?? inputs.stdin } };
         const printed = type === "command:remote:Command" ? { stdout: stdoutOf(name, inputs), stderr: "" } : {};
         return { id, state: { ...inputs, ...printed } };

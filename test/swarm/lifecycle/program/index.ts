@@ -19,3 +19,4 @@ const cluster = new SwarmCluster("life", {
 });
 
 export const { nodes, swarmId, reports, sshConfig, workerJoinToken, managerJoinToken, unlockKey } = cluster;
+export const { loadBalancerIpv4, loadBalancerIpv6 } = cluster;
