@@ -6,6 +6,7 @@ import { expectWhole, Life, three, type Wish } from "./lib.js";
 let life: Life;
 beforeAll(async () => {
   life = await Life.open(three);
+  await life.settle();
 });
 
 describe("three managers and a worker", () => {

@@ -8,6 +8,7 @@ import {
   api,
   type Cluster,
   type ClusterNode,
+  eventually,
   installResponderOn,
   openCluster,
   openStack,
@@ -68,7 +69,20 @@ export class Life {
   static async ready(): Promise<Life> {
     const { region, stateDir } = inject("life");
     await restoreCheckpoint(regionOf(region), stateDir, "ready");
-    return await Life.open(three);
+    const life = await Life.open(three);
+    await life.settle();
+    return life;
+  }
+
+  /** Waits until its managers know every node as ready: machines that were brought back wake one after the other. */
+  async settle(): Promise<void> {
+    await eventually("every node to be ready", 300, async () => {
+      const states = (await this.ssh(this.manager, "docker node ls --format '{{.Status}} {{.ManagerStatus}}'")).split(
+        "\n",
+      );
+      const up = states.filter((state) => ["Ready", "Ready Leader", "Ready Reachable"].includes(state.trim()));
+      return up.length === states.length && up.length === this.cluster.nodes.length;
+    });
   }
 
   /** The region before anything was made in it, and its stack. */

@@ -92,10 +92,10 @@ export class Machine {
     return true;
   }
 
-  /** Sets the guest's clock to now; false when the agent does not answer. */
+  /** Sets the guest's clock to now; false when the agent does not answer within a minute, for emulated guests are slow to wake. */
   async setClock(): Promise<boolean> {
     const time = Date.now() * 1_000_000;
-    return (await askAgent(this.#paths.agent, "guest-set-time", { time }, 10_000)) !== undefined;
+    return (await askAgent(this.#paths.agent, "guest-set-time", { time }, 60_000)) !== undefined;
   }
 
   /** Hot-plugs an interface in two steps, between which the caller moves its tap where it belongs. */

@@ -13,6 +13,8 @@ const pools = Object.entries(config.requireObject<SwarmClusterArgs["pools"]>("po
 
 const cluster = new SwarmCluster("life", {
   policy: { publishedPorts: [{ port: 80 }] },
+  // Several emulated machines at once are slow.
+  timeouts: { cloudInit: 3600 },
   ...config.getObject<Partial<SwarmClusterArgs>>("args"),
   ssh: { privateKey, ...(previousFile === undefined ? {} : { previousPrivateKey: keyOf(previousFile) }) },
   pools: Object.fromEntries(pools.map(([name, pool]) => [name, { image: "debian-13-docker", ...pool }])),
