@@ -38,7 +38,7 @@ export interface SwarmClusterArgs {
   /** Bounds of what is waited for. */
   timeouts?: TimeoutArgs;
   /**
-   * Protects servers, the network and primary IPs from deletion in Hetzner Cloud, by Pulumi too, and servers from being rebuilt, which
+   * Protects servers, the network, primary IPs and volumes from deletion in Hetzner Cloud, by Pulumi too, and servers from being rebuilt, which
    * would put a fresh image on their disks. Default: false.
    */
   deleteProtection?: boolean;

@@ -38,8 +38,40 @@ export interface PoolArgs {
   docker?: DockerArgs;
   /** What its servers do beside their own setup at their first boot. Default: nothing. */
   cloudInit?: CloudInitArgs;
+  /**
+   * Volumes that each node has, by name; in Hetzner Cloud they are called CLUSTER-NODE-NAME. They are attached and mounted over SSH,
+   * also to nodes that are up, and outlast the node's servers: a replacement gets them when the server before it has left the swarm.
+   * They are detached from that one without its help, dead or alive, 45 s after its last task has ended, by when its system has
+   * written what programs have written; containers outside of the swarm that still write lose that. A volume that the program no
+   * longer has, or whose node it no longer has, is deleted with all data, unless it is protected. Up to 16. Default: none.
+   */
+  volumes?: Record<string, VolumeArgs>;
   /** A placement group that is there, for the pool's servers: at most 10. Default: the component's own groups. */
   placementGroup?: ExistingArgs;
+}
+
+/** File systems that Hetzner Cloud puts on a volume. */
+export const VolumeFormat = {
+  /** Every Debian has its tools. */
+  Ext4: "ext4",
+  /** Its tools are installed on the node, to let the file system grow. */
+  Xfs: "xfs",
+} as const;
+export type VolumeFormat = (typeof VolumeFormat)[keyof typeof VolumeFormat];
+
+/** A volume of each node of a pool. It is where its node's server was made; a location in the program that is another is refused. */
+export interface VolumeArgs {
+  /** GB, from 10 to 10240. Raised, it grows with its file system while it is in use; Hetzner Cloud makes none smaller. */
+  size: number;
+  /** What it is formatted with when it is made. One that is there keeps what it has. Default: `ext4`. */
+  format?: VolumeFormat;
+  /**
+   * Where it is mounted: an absolute path of letters, digits and `._-`, no directory of the system. Before the volume is there the
+   * directory is not, so that a task that binds it waits, and while it is not mounted nobody can write into it. Default: `/mnt/NAME`.
+   */
+  mountPath?: string;
+  /** Protects it from deletion in Hetzner Cloud, by Pulumi too. Default: the cluster's `deleteProtection`. */
+  deleteProtection?: boolean;
 }
 
 /**

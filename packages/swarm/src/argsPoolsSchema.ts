@@ -13,7 +13,8 @@ import {
   swarmAddress,
   user,
 } from "./argsHostSchema";
-import { reservedPackage, reservedPath } from "./host";
+import { VolumeFormat } from "./argsPools";
+import { reservedPackage, reservedPath, systemPath } from "./host";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
 
 const adopt = strict({
@@ -81,6 +82,37 @@ const cloudInit = strict({
       context.addIssue({ code: "custom", path: ["writeFiles", index, "path"], message: "each path once" });
 });
 
+const volume = strict({
+  size: whole(10, 10_240, "GB"),
+  format: oneOf(VolumeFormat).default(VolumeFormat.Ext4),
+  mountPath: text(
+    /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/,
+    "an absolute path of letters, digits and '._-' between the slashes",
+  )
+    .refine((path) => !systemPath.test(path), { error: "a path that is no directory of the system or of Docker's" })
+    .optional(),
+  deleteProtection: flag.optional(),
+});
+const volumes = z
+  .record(plainName, volume, { error: "volumes by name" })
+  .transform((byName) =>
+    Object.entries(byName).map(([name, one]) => ({ ...one, name, mountPath: one.mountPath ?? `/mnt/${name}` })),
+  )
+  .superRefine((list, context) => {
+    if (list.length > 16)
+      context.addIssue({
+        code: "custom",
+        message: "16 volumes of a node at most",
+        params: { given: `${list.length}` },
+      });
+    for (const { name, mountPath } of list) {
+      const other = list.find((one) => one.name !== name && `${mountPath}/`.startsWith(`${one.mountPath}/`));
+      if (other === undefined) continue;
+      const message = `a path that is not another volume's, nor in one (${other.name} has ${other.mountPath})`;
+      context.addIssue({ code: "custom", path: [name, "mountPath"], message, params: { given: mountPath } });
+    }
+  });
+
 const primaryIp = strict({ existing: existing.optional(), spare: flag.default(false) });
 
 const node = strict({
@@ -111,6 +143,7 @@ const pool = strict({
   nodeLabels: nodeLabels.optional(),
   docker: poolDocker.optional(),
   cloudInit: cloudInit.optional(),
+  volumes: volumes.optional(),
   placementGroup: existing.optional(),
 }).superRefine((value, context) => {
   const size = value.count ?? Object.values(value.nodes ?? {}).filter((one) => one.adopt === undefined).length;

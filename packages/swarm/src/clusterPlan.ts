@@ -7,6 +7,7 @@ import { serverDefaults } from "./argsHostSchema";
 import type { PolicyArgs } from "./argsPolicy";
 import { type AdoptPlan, nodeNames } from "./argsPoolsSchema";
 import { swarmClusterSchema } from "./argsSchema";
+import { type VolumePlan, volumeName } from "./disks";
 import type { NodeFacts } from "./firewall";
 import { type Additions, containerSlice, userDataBytes, userDataLimit } from "./host";
 import type { Existing } from "./infrastructure";
@@ -49,6 +50,8 @@ export interface NodePlan {
   readonly adopt?: AdoptPlan;
   /** What the program names of an adopted server; the rest of the shape above does not count then. */
   readonly wanted: WantedShape;
+  /** Disks that outlast its servers. */
+  readonly volumes: readonly VolumePlan[];
   /** Public addresses that outlast its servers. */
   readonly primaryIps?: AddressedNode["primaryIps"];
   /** What Pulumi knows the server as that this node's is to replace. */
@@ -105,12 +108,15 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       ...(existingGroup === undefined ? {} : { existingGroup }),
       ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),
       wanted: { serverType, location, image },
+      // An adopted server's location is not the program's to say.
+      volumes: adopt === undefined || adopt.mayReplace ? volumesOf(shape.volumes ?? [], rest.deleteProtection) : [],
       ...(own.primaryIps === undefined ? {} : { primaryIps: own.primaryIps }),
     };
   });
   const policy = loadBalancer ? withBalancer(rest.policy, loadBalancer) : rest.policy;
   for (const node of nodes) payloadOf(component, policy, factsOf(node));
   refuseTooMuch(component, prefix, rest, nodes);
+  refuseLongNames(component, prefix, nodes);
   const labels = { ...rest.labels, [clusterLabel]: prefix };
   return { ...rest, labels, component, prefix, nodes, ...(loadBalancer && { loadBalancer }) };
 }
@@ -120,6 +126,27 @@ export function givenPolicy({ policy, loadBalancer }: SwarmClusterArgs): PolicyA
   const isOther = isDeferred(policy) || (policy !== undefined && typeof policy !== "object");
   if (loadBalancer === undefined || isOther || policy?.publishedPorts !== undefined) return policy;
   return { ...policy, publishedPorts: [] };
+}
+
+function volumesOf(
+  volumes: readonly (Omit<VolumePlan, "deleteProtection"> & { readonly deleteProtection?: boolean | undefined })[],
+  deleteProtection: boolean,
+): readonly VolumePlan[] {
+  return volumes.map((volume) => ({ ...volume, deleteProtection: volume.deleteProtection ?? deleteProtection }));
+}
+
+/** A volume's name in Hetzner Cloud has the cluster's and the node's in front. */
+function refuseLongNames(component: string, prefix: string, nodes: readonly NodePlan[]): void {
+  const problems = nodes.flatMap((node) =>
+    node.volumes
+      .map(({ name }) => ({ name, full: volumeName(prefix, node.name, name) }))
+      .filter(({ full }) => full.length > 64)
+      .map(({ name, full }): Problem => {
+        const allowed = `a name with which volumes have at most 64 characters: shorten it by ${full.length - 64}`;
+        return { path: `pools.${node.pool}.volumes.${name}`, given: full, allowed };
+      }),
+  );
+  if (problems.length > 0) throw new InvalidArgumentError(component, problems);
 }
 
 function replacementOf({ replacement = 0 }: { replacement?: number | undefined }) {

@@ -44,7 +44,9 @@ export type {
   PoolArgs,
   PrimaryIpArgs,
   PrimaryIpsArgs,
+  VolumeArgs,
 } from "./argsPools";
+export { VolumeFormat } from "./argsPools";
 export { HardenedServer } from "./hardenedServer";
 export { HostHardening } from "./hostHardening";
 export { InvalidArgumentError } from "./invalidArgument";

@@ -7,6 +7,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { applyPolicy, type BootedNode } from "./hardenedNode";
 import { agentDigest } from "./host";
+import type { Owner } from "./infrastructure";
 import type { MaintenanceSettings } from "./maintenance/plan";
 import { accessOf, type ManagerAccount, spokesman } from "./membership/locate";
 import { forgetLabels, nodeLabelsProgram } from "./membership/nodeLabels";
@@ -22,8 +23,9 @@ import { RefusedChangeError } from "./refusedChange";
 import { confirmationAround, printResult } from "./remote/confirmation";
 import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
 import { maintainNodes } from "./swarmMaintenance";
+import { attachVolumes, type NodeWithVolumes } from "./volumes";
 
-export interface SwarmServer extends SwarmNode, BootedNode {
+export interface SwarmServer extends SwarmNode, BootedNode, Pick<NodeWithVolumes, "pool" | "location" | "volumes"> {
   /** Its name in Hetzner Cloud, which is its name in the swarm. */
   readonly serverName: string;
   readonly privateIp: pulumi.Output<string>;
@@ -34,7 +36,7 @@ export interface SwarmServer extends SwarmNode, BootedNode {
 export interface SwarmSettings {
   /** For messages: `SwarmCluster "prod"`. */
   readonly component: string;
-  readonly owner: { readonly component: pulumi.Resource; readonly name: string; readonly prefix: string };
+  readonly owner: Owner;
   /** IPv4 range that overlay networks are cut from. */
   readonly overlayRange: string;
   readonly swarm: SwarmWideSettings;
@@ -188,6 +190,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   );
   const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
   const settled = placed.map((node) => peersStep({ ...node.place, dependsOn: [roster] }, epoch));
+  const mounted = attachVolumes(placed, { ...settings, target, left: epoch, after: [roster] });
   const unlockKey = pulumi.secret(newest).apply((known) => known?.unlockKey ?? "");
   const maintained =
     settings.maintenance === undefined
@@ -195,7 +198,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
       : maintainNodes(
           placed.map((node) => ({ ...node, swarmNodeId: resultOf(node.name).apply(({ nodeId }) => nodeId) })),
           settings.maintenance,
-          { ...settings, after: settled, ...(settings.swarm.autolock ? { unlockKey } : {}) },
+          { ...settings, after: [...settled, ...mounted], ...(settings.swarm.autolock ? { unlockKey } : {}) },
         );
 
   return {
@@ -203,7 +206,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     workerToken: pulumi.secret(newest).apply((known) => known?.workerToken ?? ""),
     managerToken: pulumi.secret(newest).apply((known) => known?.managerToken ?? ""),
     unlockKey,
-    lastSteps: [...[...done.values()].map(({ step }) => step), ...maintained],
+    lastSteps: [...[...done.values()].map(({ step }) => step), ...mounted, ...maintained],
     reports: Object.fromEntries([...done].map(([name, { result }]) => [name, result.apply(({ report }) => report)])),
   };
 }

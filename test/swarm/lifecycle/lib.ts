@@ -26,6 +26,7 @@ import {
 export type Role = "manager" | "worker";
 export interface NodeWish {
   readonly replacement?: number;
+  readonly primaryIps?: object;
 }
 /** Nodes by name, and what they are to be. */
 export type Wish = Readonly<Record<string, NodeWish & { readonly role: Role }>>;

@@ -5,3 +5,4 @@ export { addKeyProgram, removeKeyProgram } from "./authorizedKeys";
 export { bootstrapProgram, claimCommand } from "./bootstrap";
 export { agentPath, armProgram, installProgram, removeProgram, upgradeProgram } from "./existingHost";
 export { containerSlice, userData, userDataBytes, userDataLimit } from "./userData";
+export { type MountedVolume, mountProgram, systemPath, unmountArgument } from "./volumes";

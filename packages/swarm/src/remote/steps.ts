@@ -97,6 +97,25 @@ export function keyRemovalStep(
   );
 }
 
+/**
+ * Makes the volumes be mounted that the program names, and no others; its deletion runs the program with `undo` as its argument. A
+ * server of the same name in the place of another one is no reason to do that: the one before may be dead, so there is no trigger.
+ */
+export function volumesStep(place: StepPlace, program: pulumi.Input<string>, undo: string): command.remote.Command {
+  return new command.remote.Command(
+    `${place.name}-volumes`,
+    {
+      connection: connection(place.target),
+      create: asRoot(place, "sh -s"),
+      delete: asRoot(place, `sh -s ${undo}`),
+      stdin: program,
+      addPreviousOutputInEnv: false,
+      logging: command.remote.Logging.Stderr,
+    },
+    options(place),
+  );
+}
+
 /** A program on standard input, and a comment that a preview shows. */
 function noted(place: StepPlace, note: pulumi.Input<string>): pulumi.Output<string> {
   return pulumi.output(note).apply((text) => asRoot(place, `sh -s # ${text}`));

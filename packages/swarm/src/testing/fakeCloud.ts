@@ -48,6 +48,8 @@ export interface FakeOptions {
   readonly primaryIps?: Readonly<Record<string, object>>;
   /** What nodes say of their maintenance, by their servers' names. Default: it is to be done. */
   readonly maintenance?: Readonly<Record<string, string>>;
+  /** What steps print, by their names, where it is not what the mocks think of. */
+  readonly printed?: Readonly<Record<string, string>>;
   /** Id of the server that started the swarm. Default: what the program says. */
   readonly founder?: string;
 }
@@ -60,6 +62,7 @@ export async function fakeCloud({
   servers = {},
   primaryIps = {},
   maintenance = {},
+  printed: told = {},
 }: FakeOptions = {}): Promise<FakeCloud> {
   const asked: Asked[] = [];
   const leader = swarm.find((one) => one.role === "manager" && !one.dead);
@@ -137,7 +140,8 @@ export async function fakeCloud({
         if (type === "hcloud:index/loadBalancer:LoadBalancer")
           return { id, state: { ...inputs, ipv4: "203.0.113.200", ipv6: "2001:db8:1:200::1" } };
         if (type === "command:local:Command") return { id, state: { ...inputs, stdin: founder ?? inputs.stdin } };
-        const printed = type === "command:remote:Command" ? { stdout: stdoutOf(name, inputs), stderr: "" } : {};
+        const printed =
+          type === "command:remote:Command" ? { stdout: told[name] ?? stdoutOf(name, inputs), stderr: "" } : {};
         return { id, state: { ...inputs, ...printed } };
       },
       call({ token, inputs }) {

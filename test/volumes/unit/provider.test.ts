@@ -1,0 +1,119 @@
+/** Disks that outlast a node's server, with the real engine and provider, against Hetzner Cloud's API without machines. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Cloud, engine, openCloud, openPulumi, type Project } from "../../adoption/unit/cloud";
+
+const timeout = 1_200_000;
+let cloud: Cloud;
+let project: Project;
+beforeAll(async () => {
+  const path = engine();
+  cloud = await openCloud();
+  project = await openPulumi(cloud, path);
+}, timeout);
+afterAll(async () => {
+  await project?.close();
+  await cloud?.close();
+});
+
+/** One worker's server and its disks as the component makes them, by the component's own functions: no host is reached. */
+const program = (worker: object) => `
+const pulumi = require("@pulumi/pulumi");
+const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
+const { server } = require("hcloud-swarm/dist/infrastructure.js");
+const { attachedDisks } = require("hcloud-swarm/dist/disks.js");
+class Owner extends pulumi.ComponentResource {}
+const component = new Owner("test:index:Owner", "prod");
+const worker = ${JSON.stringify(worker)};
+const plan = planCluster("prod", { ssh, pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", ...worker } } });
+const owner = { ...plan, component, name: "prod" };
+const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
+for (const node of plan.nodes.filter((one) => one.pool === "worker")) {
+  const more = { placementGroup: undefined, suffix: "-" + node.resource, sshKey: key.id, firewallIds: [], userData: "#cloud-config\\n" };
+  const made = server(owner, { ...node, ...more, staysPut: true });
+  attachedDisks(plan.component, owner, { ...node, server: made }, key);
+}
+`;
+
+// biome-ignore lint/suspicious/noExplicitAny: an answer of the API
+const volumes = async (): Promise<any[]> => (await cloud.call("GET", "/volumes?sort=name")).volumes;
+// biome-ignore lint/suspicious/noExplicitAny: an answer of the API
+const servers = async (): Promise<any[]> => (await cloud.call("GET", "/servers")).servers;
+
+/** What `up` would do, and does; and that the next one, with a look at the cloud, does nothing. */
+async function up(worker: object, ...flags: string[]): Promise<readonly string[]> {
+  project.program(program(worker));
+  const steps = (await project.preview()).filter(({ op }) => op !== "same");
+  await project.run(["up", "--yes", "--skip-preview", "--non-interactive", ...flags]);
+  await project.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
+  return steps
+    .map(({ op, resource }) => `${op} ${resource}`)
+    .filter((step) => /Server|Volume/.test(step))
+    .sort();
+}
+
+const two = { data: { size: 10 }, logs: { size: 20, format: "xfs" } };
+const worker = (node: object, more: object = {}) => ({ nodes: { w1: node }, volumes: two, ...more });
+
+test("each node's server has disks of its own", { timeout }, async () => {
+  expect(await up(worker({}))).toEqual([
+    "create Server prod-w1",
+    "create Volume prod-w1-volume-data",
+    "create Volume prod-w1-volume-logs",
+    "create VolumeAttachment prod-w1-volume-data-attachment",
+    "create VolumeAttachment prod-w1-volume-logs-attachment",
+  ]);
+  const [server] = await servers();
+  expect(await volumes()).toMatchObject([
+    { name: "prod-w1-data", size: 10, format: "ext4", server: server.id, location: { name: "fsn1" } },
+    { name: "prod-w1-logs", size: 20, format: "xfs", server: server.id },
+  ]);
+});
+
+test("they go to the replacement, and none is made anew", { timeout }, async () => {
+  const before = (await volumes()).map(({ id }) => id);
+  const steps = await up(worker({ replacement: 1 }));
+  expect(steps.filter((step) => step.includes(" Volume "))).toEqual([]);
+  expect(steps).toEqual(expect.arrayContaining(["create Server prod-w1-r1", "delete Server prod-w1"]));
+  const [server] = await servers();
+  expect(server.name).toBe("prod-w1-r1");
+  expect((await volumes()).map(({ id, server: at }) => ({ id, at }))).toEqual(
+    before.map((id) => ({ id, at: server.id })),
+  );
+});
+
+test("and to the server that comes in place of one that was deleted in Hetzner Cloud", { timeout }, async () => {
+  const before = (await volumes()).map(({ id }) => id);
+  const [old] = await servers();
+  await cloud.call("DELETE", `/servers/${old.id}`);
+  await up(worker({ replacement: 1 }), "--refresh");
+  const [server] = await servers();
+  expect(server.id).not.toBe(old.id);
+  expect((await volumes()).map(({ id, server: at }) => ({ id, at }))).toEqual(
+    before.map((id) => ({ id, at: server.id })),
+  );
+});
+
+test("one grows where it is", { timeout }, async () => {
+  const grown = { ...two, data: { size: 30 } };
+  expect(await up(worker({ replacement: 1 }, { volumes: grown }))).toEqual(["update Volume prod-w1-volume-data"]);
+  expect((await volumes())[0]).toMatchObject({ size: 30, server: (await servers())[0].id });
+});
+
+test("another location or format makes no other disk", { timeout }, async () => {
+  const changes = cloud.changes().length;
+  const grown = { data: { size: 30, format: "xfs" }, logs: { size: 20, format: "xfs" } };
+  expect(await up(worker({ replacement: 1 }, { volumes: grown }))).toEqual([]);
+  project.program(program(worker({ replacement: 1 }, { volumes: grown, location: "nbg1" })));
+  const refused = /pools\.worker\.volumes\.data: that of w1 is in fsn1, and a server in nbg1 cannot have it/;
+  await expect(project.run(["preview", "--non-interactive"])).rejects.toThrow(refused);
+  await expect(project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(refused);
+  expect(cloud.changes().slice(changes)).toEqual([]);
+});
+
+test("a protected one cannot be deleted, others go when the program no longer has them", { timeout }, async () => {
+  const kept = { data: { size: 30, deleteProtection: true }, logs: { size: 20, format: "xfs" } };
+  expect(await up(worker({ replacement: 1 }, { volumes: kept }))).toEqual(["update Volume prod-w1-volume-data"]);
+  project.program(program(worker({ replacement: 1 }, { volumes: {} })));
+  await expect(project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(/protected/);
+  expect(await volumes()).toMatchObject([{ name: "prod-w1-data", size: 30 }]);
+});
