@@ -14,6 +14,10 @@ export function pass(head: Head, ...matches: readonly Match[]): Rule {
   return rule(head, matches, { kind: "return" });
 }
 
+export function accept(head: Head, ...matches: readonly Match[]): Rule {
+  return rule(head, matches, { kind: "accept" });
+}
+
 export function drop(head: Head, ...matches: readonly Match[]): Rule {
   return rule(head, matches, { kind: "drop" });
 }

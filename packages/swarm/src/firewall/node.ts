@@ -18,6 +18,19 @@ export interface NodeFacts {
    * containers on the host's network are kept from the metadata service too. It must exist when the rules are loaded.
    */
   readonly cgroupPath?: string;
+  /** Makes the node the way out for servers of a private network that have no public address. Default: it is none. */
+  readonly egress?: EgressFacts;
+}
+
+/** Over IPv4 only, as private networks are. */
+export interface EgressFacts {
+  /** Who may go out: a network in canonical spelling, such as `10.0.0.0/16`. */
+  readonly network: string;
+  /**
+   * The interface that they go out by, such as `eth0`. It is the one interface of a host that rules name: with a wrong name
+   * nothing is let through.
+   */
+  readonly publicInterface: string;
 }
 
 export const defaultDataPathPort = 4789;

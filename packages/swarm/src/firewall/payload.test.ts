@@ -49,10 +49,10 @@ describe("parsePayload", () => {
     ["a missing COMMIT", (text) => text.replace("COMMIT\n", ""), "COMMIT expected"],
     [
       "an unknown target",
-      (text) => text.replace("-j DROP", "-j ACCEPT"),
-      `payload line ${lineOf("-A")}: unknown target ACCEPT`,
+      (text) => text.replace("-j DROP", "-j QUEUE"),
+      `payload line ${lineOf("-A HC-RAW")}: unknown target QUEUE`,
     ],
-    ["an unknown option", (text) => text.replace("-A HC-IN -i lo", "-A HC-IN -o lo"), /unexpected -o/],
+    ["an unknown option", (text) => text.replace("-A HC-IN -i lo", "-A HC-IN -f -i lo"), /unexpected -f/],
     [
       "another spelling of a rule",
       (text) => text.replace("-s fe80::/10 -p ipv6-icmp", "-p ipv6-icmp -s fe80::/10"),
@@ -72,7 +72,11 @@ describe("parsePayload", () => {
       (text) => text.replace(/^add (\S+)/m, "add other"),
       "create or add of the set above expected",
     ],
-    ["a hook that is none", (text) => text.replace("mangle FORWARD HC-BELT", "nat FORWARD HC-BELT"), "a hook expected"],
+    [
+      "a hook that is none",
+      (text) => text.replace("mangle FORWARD HC-BELT", "security FORWARD HC-BELT"),
+      "a hook expected",
+    ],
     ["sections out of order", (text) => text.replace("### iptables", "### ip6tables"), "### iptables expected"],
     ["text behind the end", (text) => text.replace("### ip6tables", "### end\n### ip6tables"), /expected/],
     ["words behind the target", (text) => text.replace("-i lo -j RETURN", "-i lo -j RETURN -x"), "unexpected -x"],

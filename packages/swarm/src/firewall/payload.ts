@@ -13,7 +13,7 @@ import { parseRule, renderRule } from "./ruleText";
 const header = "### hcloud-swarm payload 1";
 const end = "### end";
 const peersSection = "### peers";
-const tableNames: readonly TableName[] = ["raw", "mangle", "filter"];
+const tableNames: readonly TableName[] = ["nat", "raw", "mangle", "filter"];
 
 /** The whole bundle, without peers. Ends with a newline. */
 export function renderPayload(ruleset: Ruleset): string {
@@ -125,7 +125,7 @@ function isContent(line: string): boolean {
 }
 
 function parseHook(line: string, number: number): Hook {
-  const match = /^(raw|mangle|filter) ([A-Z-]+) ([A-Z-]+)$/.exec(line);
+  const match = /^(nat|raw|mangle|filter) ([A-Z-]+) ([A-Z-]+)$/.exec(line);
   if (match === null) throw new PayloadError(number, "a hook expected: TABLE CHAIN TARGET");
   return { table: match[1] as TableName, chain: match[2] as string, target: match[3] as string };
 }

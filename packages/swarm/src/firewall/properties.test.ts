@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Bundle, evaluate, type Packet, readBundle } from "../testing/evaluator";
+import { type Bundle, evaluate, isMasqueraded, type Packet, readBundle } from "../testing/evaluator";
 import { compileCloudFirewall } from "./cloudFirewall";
 import { compileRuleset } from "./compile";
 import { exposureOf } from "./exposure";
@@ -9,7 +9,7 @@ import { parsePayload, renderPayload } from "./payload";
 import { normalizePolicy, type PolicyInput } from "./policy";
 import { policyEntries } from "./policyEntries";
 import { nodes, packets, peers, policies } from "./testing/arbitraries";
-import { isOpen } from "./testing/meaning";
+import { isAccepted, isOpen, isWayOut } from "./testing/meaning";
 import { shadowedRules } from "./testing/shadow";
 
 const runs = { numRuns: 200 };
@@ -29,9 +29,10 @@ describe("a payload", () => {
       fc.property(policies, nodes, fc.array(packets, { minLength: 40, maxLength: 60 }), (policy, node, sent) => {
         const bundle = readBundle(payloadOf(policy, node), peers);
         for (const packet of sent) {
-          const { open, by } = evaluate(bundle, packet);
+          const { open, by, accepted } = evaluate(bundle, packet);
           if (open !== isOpen(policy, node, peers, packet))
             throw new Error(`decided by ${by}: ${JSON.stringify(packet)}`);
+          expect({ packet, accepted }).toEqual({ packet, accepted: open && isAccepted(policy, node, packet) });
         }
       }),
       runs,
@@ -45,8 +46,8 @@ describe("a payload", () => {
         const beltOnly = without(bundle, "filter DOCKER-USER HC-FWD");
         const chainOnly = without(bundle, "mangle FORWARD HC-BELT");
         for (const packet of sent) {
-          const { open } = evaluate(bundle, packet);
-          expect(evaluate(chainOnly, packet).open).toBe(open);
+          const { open, accepted } = evaluate(bundle, packet);
+          expect(evaluate(chainOnly, packet)).toMatchObject({ open, accepted });
           // Only the chain in filter can answer with a reset; the belt leaves a container's stray packets to Docker's rules.
           const strayFromContainer = packet.protocol === "tcp" && packet.state === "NEW" && !packet.syn;
           if (!strayFromContainer) expect(evaluate(beltOnly, packet).open).toBe(open);
@@ -152,6 +153,58 @@ describe("a payload", () => {
   });
 });
 
+describe("a way out", () => {
+  const network = "10.0.0.0/24";
+  const way: NodeFacts = { name: "w", pool: "w", role: "worker", egress: { network, publicInterface: "eth0" } };
+  const { egress: _, ...shut } = way;
+
+  it("lets nothing more in from outside than a node that is none", () => {
+    fc.assert(
+      fc.property(policies, fc.array(packets, { minLength: 60, maxLength: 80 }), (policy, sent) => {
+        const [open, closed] = [way, shut].map((node) => readBundle(payloadOf(policy, node), peers));
+        if (open === undefined || closed === undefined) throw new Error("two bundles");
+        for (const packet of sent) {
+          const outside = packet.path === "input" || packet.inInterface === "eth0" || packet.inInterface === "enp7s0";
+          const first = packet.state === "NEW" && !(packet.path === "forward" && isWayOut(way, packet));
+          if (outside && first && evaluate(open, packet).open)
+            expect({ packet, open: evaluate(closed, packet).open }).toEqual({ packet, open: true });
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("gives its address to what comes from the private network and leaves by the public interface, and to nothing else", () => {
+    fc.assert(
+      fc.property(policies, nodes, fc.array(packets, { minLength: 40, maxLength: 60 }), (policy, node, sent) => {
+        const bundle = readBundle(payloadOf(policy, node), peers);
+        for (const packet of sent) {
+          const { source, outInterface } = packet;
+          const leaves = /^10\.0\.0\.\d+$/.test(source) && outInterface === "eth0" && node.egress !== undefined;
+          expect({ packet, masqueraded: isMasqueraded(bundle, packet) }).toEqual({ packet, masqueraded: leaves });
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("changes nothing else: a node that is none has the same payload but for lines of its own", () => {
+    fc.assert(
+      fc.property(policies, (policy) => {
+        // A network that no policy of these tests names.
+        const other = { ...way, egress: { network: "10.77.0.0/16", publicInterface: "eth0" } };
+        const rest = payloadOf(policy, other)
+          .split("\n")
+          .filter((line) => !/ 10\.77\.0\.0\/16 |HC-NAT|^\*nat$/.test(line))
+          .join("\n")
+          .replaceAll(/^(### ip6?tables\n)COMMIT\n/gm, "$1");
+        expect(rest).toBe(payloadOf(policy, shut));
+      }),
+      runs,
+    );
+  });
+});
+
 describe("a policy", () => {
   it("normalizes once and for all", () => {
     fc.assert(
@@ -175,7 +228,8 @@ describe("a policy", () => {
             ["tcp", "udp", "sctp", "esp"].includes(protocol)
           );
         });
-        for (const packet of fromOutside.filter(({ path }) => path !== "output")) {
+        const wayOut = (packet: Packet): boolean => packet.path === "forward" && isWayOut(node, packet);
+        for (const packet of fromOutside.filter((packet) => packet.path !== "output" && !wayOut(packet))) {
           const ssh = packet.path === "input" && packet.protocol === "tcp" && packet.destinationPort === 22;
           const dhcp =
             packet.protocol === "udp" &&

@@ -6,7 +6,7 @@ import { renderPayload } from "./payload";
 import { normalizePolicy } from "./policy";
 import { packets, peers } from "./testing/arbitraries";
 import { broad, broadNode } from "./testing/broad";
-import { isOpen } from "./testing/meaning";
+import { isAccepted, isOpen } from "./testing/meaning";
 
 describe("the packets of these tests", () => {
   it("notice every rule that is taken out, turned around or moved to the end of its chain", () => {
@@ -25,16 +25,33 @@ describe("the packets of these tests", () => {
       if (packet.path !== "input") return { ...first, translated: true };
       return { ...first, translated: false, destinationPort: packet.dialedPort, destination: packet.dialedAddress };
     });
+    // What goes from and to the private network is one packet in thousands of the others.
+    const hidden = fc.tuple(packets, fc.boolean()).map(([packet, back]): Packet => {
+      if (packet.family === "inet6") return packet;
+      const forwarded = { ...packet, path: "forward", wrongWay: false } as const;
+      if (back) return { ...forwarded, inInterface: "eth0", destination: "10.9.9.9" };
+      return { ...forwarded, inInterface: "enp7s0", outInterface: "eth0", source: "10.9.9.9" };
+    });
+    const kinds = [
+      { weight: 5, arbitrary: packets },
+      { weight: 10, arbitrary: dialing },
+      { weight: 1, arbitrary: hidden },
+    ];
     const sent = fc
-      .sample(fc.oneof({ weight: 1, arbitrary: packets }, { weight: 2, arbitrary: dialing }), {
+      .sample(fc.oneof(...kinds), {
         seed: 7,
         numRuns: 40_000,
       })
-      .map((packet) => ({ packet, open: isOpen(broad, broadNode, peers, packet) }));
+      .map((packet) => {
+        const open = isOpen(broad, broadNode, peers, packet);
+        return { packet, open, accepted: open && isAccepted(broad, broadNode, packet) };
+      });
     const pathOf = { "HC-FWD": "forward", "HC-BELT": "forward", "HC-OUT": "output" } as Record<string, string>;
     const missed: string[] = [];
     for (const [key, lines] of bundle.chains) {
-      const [family, , chain = ""] = key.split(" ");
+      const [family, table, chain = ""] = key.split(" ");
+      // It decides over no packet; what it does to each is told apart from every other in properties.test.ts.
+      if (table === "nat") continue;
       // Belt and HC-FWD stand in for each other, so each is tried alone.
       const hook = { "HC-FWD": "mangle FORWARD HC-BELT", "HC-BELT": "filter DOCKER-USER HC-FWD" }[chain];
       const alone = hook === undefined ? bundle : { ...bundle, hooks: bundle.hooks.filter((other) => other !== hook) };
@@ -45,7 +62,11 @@ describe("the packets of these tests", () => {
       });
       const notices = (changed: readonly string[]): boolean => {
         const mutant = { ...alone, chains: new Map([...alone.chains, [key, changed]]) };
-        return there.some(({ packet, open }) => evaluate(mutant, packet).open !== open);
+        return there.some(({ packet, open, accepted }) => {
+          const decision = evaluate(mutant, packet);
+          // Without HC-FWD nothing is accepted for good.
+          return decision.open !== open || (chain !== "HC-BELT" && decision.accepted !== accepted);
+        });
       };
       expect(notices(lines)).toBe(false);
       lines.forEach((line, index) => {
@@ -55,7 +76,7 @@ describe("the packets of these tests", () => {
         const mayMove = chain !== "HC-RAW" && index < lines.length - 1;
         const turned = line.includes("-j DROP")
           ? line.replace("-j DROP", "-j RETURN")
-          : line.replace("-j RETURN", "-j DROP");
+          : line.replace(/-j (RETURN|ACCEPT)/, "-j DROP");
         if (!notices(others)) missed.push(`out: ${line}`);
         if (mayMove && !notices([...others, line])) missed.push(`last: ${line}`);
         if (turned !== line && !notices(lines.map((old) => (old === line ? turned : old))))

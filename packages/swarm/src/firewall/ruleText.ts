@@ -13,6 +13,7 @@ export function renderRule(chain: string, rule: Rule): string {
     rule.source === undefined ? "" : `-s ${rule.source}`,
     rule.destination === undefined ? "" : `-d ${rule.destination}`,
     rule.inInterface === undefined ? "" : `${rule.inInterface.negated ? "! " : ""}-i ${rule.inInterface.name}`,
+    rule.outInterface === undefined ? "" : `-o ${rule.outInterface}`,
     rule.protocol === undefined ? "" : `-p ${rule.protocol}`,
     ...rule.matches.map(renderMatch),
     renderTarget(rule.target),
@@ -59,6 +60,10 @@ function renderTarget(target: Target): string {
   switch (target.kind) {
     case "return":
       return "-j RETURN";
+    case "accept":
+      return "-j ACCEPT";
+    case "masquerade":
+      return "-j MASQUERADE";
     case "drop":
       return "-j DROP";
     case "reset":
@@ -80,7 +85,8 @@ export function parseRule(line: string): { readonly chain: string; readonly rule
   const words = new Words(tokenize(line));
   words.expect("-A");
   const chain = words.next();
-  const head: { -readonly [K in "source" | "destination" | "inInterface" | "protocol"]?: Rule[K] } = {};
+  const head: { -readonly [K in "source" | "destination" | "inInterface" | "outInterface" | "protocol"]?: Rule[K] } =
+    {};
   const matches: Match[] = [];
   let target: Target | undefined;
   while (target === undefined) {
@@ -89,6 +95,7 @@ export function parseRule(line: string): { readonly chain: string; readonly rule
     else if (word === "-d") head.destination = words.next();
     else if (word === "-i") head.inInterface = { name: words.next(), negated: false };
     else if (word === "!" && words.take("-i")) head.inInterface = { name: words.next(), negated: true };
+    else if (word === "-o") head.outInterface = words.next();
     else if (word === "-p") head.protocol = words.oneOf(protocols);
     else if (word === "-m") matches.push(parseMatch(words));
     else if (word === "-g") target = { kind: "goto", chain: words.next() };
@@ -165,6 +172,10 @@ function parseTarget(words: Words): Target {
   switch (name) {
     case "RETURN":
       return { kind: "return" };
+    case "ACCEPT":
+      return { kind: "accept" };
+    case "MASQUERADE":
+      return { kind: "masquerade" };
     case "DROP":
       return { kind: "drop" };
     case "REJECT":

@@ -2,7 +2,7 @@
 import type { Family } from "./address";
 import type { PortProtocol, PortRange } from "./entries";
 
-export type TableName = "raw" | "mangle" | "filter";
+export type TableName = "nat" | "raw" | "mangle" | "filter";
 export type RuleProtocol = PortProtocol | "icmp" | "ipv6-icmp" | "esp";
 export type ConnectionState = "NEW" | "ESTABLISHED" | "RELATED" | "INVALID" | "DNAT";
 
@@ -39,6 +39,10 @@ export type Match =
 
 export type Target =
   | { readonly kind: "return" }
+  /** The packet passes, whatever comes after us in this table: for what Docker's rules would drop, and for nothing else. */
+  | { readonly kind: "accept" }
+  /** Leaves with the address of the interface that it leaves by; in `nat` only. */
+  | { readonly kind: "masquerade" }
   | { readonly kind: "drop" }
   /** Answers with a TCP reset. */
   | { readonly kind: "reset" }
@@ -52,6 +56,8 @@ export interface Rule {
   readonly destination?: string;
   /** Interface the packet came in by; a `+` at the end stands for any ending. */
   readonly inInterface?: { readonly name: string; readonly negated: boolean };
+  /** Interface the packet leaves by. */
+  readonly outInterface?: string;
   readonly protocol?: RuleProtocol;
   readonly matches: readonly Match[];
   readonly target: Target;

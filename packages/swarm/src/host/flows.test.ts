@@ -23,6 +23,8 @@ interface Flow {
   readonly dialedPort: number;
   readonly ledPort: number;
   readonly icmpType: number;
+  /** It left by eth0 with the host's address. */
+  readonly masqueraded: boolean;
 }
 
 const families = ["inet", "inet6"] as const;
@@ -67,14 +69,22 @@ const flowsOf = (family: Family): fc.Arbitrary<Flow> =>
       dialedPort: fc.constantFrom(22, 53, 80, 81, 443, 2222, 2377, 4789, 7946, 8000, 8080, 8200, 9100, 31000),
       ledPort: fc.constantFrom(80, 8000, 2377),
       icmpType: fc.constantFrom(...(family === "inet" ? [8, 13] : [128, 139])),
+      leaves: fc.boolean(),
     })
-    .map(({ container, ...flow }) => {
+    .map(({ container, leaves, ...flow }): Flow => {
+      // Through the host, from one outside to another.
+      if (leaves && family === "inet") {
+        return { ...flow, dialed: "192.0.2.7", led: "192.0.2.7", ledPort: flow.dialedPort, masqueraded: true };
+      }
       const led = container !== null && /tcp|udp|sctp/.test(flow.protocol);
-      return { ...flow, led: led ? container : flow.dialed, ledPort: led ? flow.ledPort : flow.dialedPort };
+      const ledPort = led ? flow.ledPort : flow.dialedPort;
+      return { ...flow, led: led ? container : flow.dialed, ledPort, masqueraded: false };
     });
 
 /** As `conntrack -L` prints it. */
-function printed({ protocol, source, dialed, led, sourcePort, dialedPort, ledPort, icmpType }: Flow): string {
+function printed(flow: Flow): string {
+  const { protocol, source, dialed, led, sourcePort, dialedPort, ledPort, icmpType } = flow;
+  const answered = flow.masqueraded ? "203.0.113.10" : source;
   const numbers = { tcp: 6, udp: 17, sctp: 132, icmp: 1, "ipv6-icmp": 58, esp: 50 } as const;
   const name = protocol === "ipv6-icmp" ? "icmpv6" : protocol === "esp" ? "unknown" : protocol;
   const state = protocol === "tcp" || protocol === "sctp" ? "ESTABLISHED " : "";
@@ -83,7 +93,7 @@ function printed({ protocol, source, dialed, led, sourcePort, dialedPort, ledPor
     : protocol === "esp"
       ? ["", ""]
       : [`sport=${sourcePort} dport=${dialedPort} `, `sport=${ledPort} dport=${sourcePort} `];
-  return `${name.padEnd(8)} ${numbers[protocol]} 299 ${state}src=${source} dst=${dialed} ${sides[0]}src=${led} dst=${source} ${sides[1]}[ASSURED] mark=0 use=1`;
+  return `${name.padEnd(8)} ${numbers[protocol]} 299 ${state}src=${source} dst=${dialed} ${sides[0]}src=${led} dst=${answered} ${sides[1]}[ASSURED] mark=0 use=1`;
 }
 
 /** What must come of it. */
@@ -100,11 +110,19 @@ function ended(bundle: ReturnType<typeof readBundle>, family: Family, flow: Flow
           return pattern.endsWith("+") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
         }),
     );
-  const side = flow.source === docker ? "docker0" : flow.source === app && trusted("appnet0") ? "appnet0" : "eth0";
+  const side =
+    flow.source === docker
+      ? "docker0"
+      : flow.source === app && trusted("appnet0")
+        ? "appnet0"
+        : /^10\./.test(flow.source)
+          ? "enp7s0"
+          : "eth0";
   const packet: Packet = {
     family,
     path: own.includes(flow.led) ? "input" : "forward",
     inInterface: side,
+    outInterface: flow.masqueraded ? "eth0" : "",
     source: flow.source,
     destination: flow.led,
     dialedAddress: flow.dialed,

@@ -10,6 +10,8 @@ export interface Packet {
   readonly family: "inet" | "inet6";
   readonly path: Path;
   readonly inInterface: string;
+  /** Where a forwarded packet leaves. */
+  readonly outInterface: string;
   readonly source: string;
   /** Where it goes now, and where it went before address translation. */
   readonly destination: string;
@@ -36,6 +38,8 @@ export interface Decision {
   readonly open: boolean;
   /** The line that decided, or `policy` when none did. */
   readonly by: string;
+  /** A rule of ours has let it pass for good: whatever Docker's rules would do with it, they are not asked. */
+  readonly accepted: boolean;
 }
 
 export interface Bundle {
@@ -104,35 +108,44 @@ export function readBundle(text: string, peers: readonly string[]): Bundle {
 
 /** Whether a packet gets past the bundle. The chains of the kernel hold nothing but our jumps, and accept at their end. */
 export function evaluate(bundle: Bundle, packet: Packet): Decision {
+  let accepted = false;
   for (const base of tablesOf[packet.path]) {
     const decided = runBase(bundle, packet, base);
-    if (decided !== undefined) return { open: false, by: decided };
+    if (decided === undefined) continue;
+    if (!decided.endsWith("-j ACCEPT")) return { open: false, by: decided, accepted: false };
+    accepted = true;
   }
-  return { open: true, by: "policy" };
+  return { open: true, by: "policy", accepted };
 }
 
+/** Whether a packet that passes leaves with the address of its node. */
+export function isMasqueraded(bundle: Bundle, packet: Packet): boolean {
+  return runBase(bundle, packet, "nat POSTROUTING")?.endsWith("-j MASQUERADE") === true;
+}
+
+/** The line that ends the packet's way through a chain of the kernel, or undefined. */
 function runBase(bundle: Bundle, packet: Packet, base: string): string | undefined {
   const [table = ""] = base.split(" ");
   for (const hook of bundle.hooks) {
     if (!hook.startsWith(`${base} `)) continue;
     const target = hook.split(" ")[2] ?? "";
     // DOCKER-USER is not ours: what it holds is another hook.
-    const dropped = bundle.hooks.some((other) => other.startsWith(`${table} ${target} `))
+    const decided = bundle.hooks.some((other) => other.startsWith(`${table} ${target} `))
       ? runBase(bundle, packet, `${table} ${target}`)
       : runChain(bundle, packet, table, target);
-    if (dropped !== undefined) return dropped;
+    if (decided !== undefined) return decided;
   }
   return undefined;
 }
 
-/** The line that drops the packet, or undefined when the chain returns. */
+/** The line that drops the packet or lets it pass for good, or undefined when the chain returns. */
 function runChain(bundle: Bundle, packet: Packet, table: string, chain: string): string | undefined {
   // A chain that is jumped to and not in the bundle is another's (DOCKER-USER emptied).
   for (const line of bundle.chains.get(`${packet.family} ${table} ${chain}`) ?? []) {
     const rule = words(line).slice(2);
     const outcome = applyRule(bundle, packet, rule, table);
     if (outcome === "RETURN") return undefined;
-    if (outcome === "DROP" || outcome === "REJECT") return line;
+    if (outcome === "DROP" || outcome === "REJECT" || outcome === "ACCEPT" || outcome === "MASQUERADE") return line;
     if (outcome !== undefined && outcome !== "LOG") return runChain(bundle, packet, table, outcome);
   }
   return undefined;
@@ -175,6 +188,8 @@ function matches(
       const name = take();
       return name.endsWith("+") ? packet.inInterface.startsWith(name.slice(0, -1)) : packet.inInterface === name;
     }
+    case "-o":
+      return packet.outInterface === take();
     case "-p":
       return take() === packet.protocol;
     case "tcp --dport":

@@ -13,7 +13,7 @@ import { compileRuleset, normalizePolicy, renderBundle, renderPayload } from "..
 import { parsePayload } from "../firewall/payload";
 import { liveTestsBlockedBy } from "../testing/namespace";
 import { parseReport } from ".";
-import { harmlessChanges, kernelMutations } from "./testing/kernelMutations";
+import { egressMutations, harmlessChanges, kernelMutations } from "./testing/kernelMutations";
 import { type Mutation, ruleMutations } from "./testing/ruleMutations";
 
 const blocked = liveTestsBlockedBy("ip6tables-nft", "nft", "unshare", "flock");
@@ -30,7 +30,12 @@ const payload = renderPayload(
       containerToHost: [{ port: 53, protocol: "udp" }],
       logDrops: { enabled: true },
     }),
-    { name: "manager-1", pool: "manager", role: "manager" },
+    {
+      name: "manager-1",
+      pool: "manager",
+      role: "manager",
+      egress: { network: "10.0.0.0/16", publicInterface: "eth0" },
+    },
   ),
 );
 const ruleset = parsePayload(payload);
@@ -67,6 +72,7 @@ describe.skipIf(blocked !== undefined)(`verifier${blocked === undefined ? "" : `
   const home = mkdtempSync(join(tmpdir(), "mutations-"));
   const script = join(home, "agent.sh");
   const root = join(home, "root");
+  const forwarding = join(root, "proc/sys/net/ipv4/ip_forward");
 
   const inside = (text: string, input = "") =>
     spawnSync("ip", ["netns", "exec", name, "sh", "-c", text], {
@@ -89,7 +95,8 @@ describe.skipIf(blocked !== undefined)(`verifier${blocked === undefined ? "" : `
 
   beforeAll(() => {
     execFileSync("ip", ["netns", "add", name]);
-    mkdirSync(root);
+    mkdirSync(join(root, "proc/sys/net/ipv4"), { recursive: true });
+    writeFileSync(forwarding, "1\n");
     const folder = join(__dirname, "../host/agent");
     const parts = readdirSync(folder).filter((part) => part.endsWith(".sh"));
     const text = parts.sort().map((part) => readFileSync(join(folder, part), "utf8"));
@@ -119,7 +126,7 @@ describe.skipIf(blocked !== undefined)(`verifier${blocked === undefined ? "" : `
     20_000,
   );
 
-  it.each(kernelMutations)(
+  it.each([...kernelMutations, ...egressMutations])(
     "notices $name",
     ({ apply, undo, caughtBy }) => {
       must(apply);
@@ -141,6 +148,13 @@ describe.skipIf(blocked !== undefined)(`verifier${blocked === undefined ? "" : `
     },
     20_000,
   );
+
+  it("notices that a way out is none where the kernel hands nothing on", () => {
+    writeFileSync(forwarding, "0\n");
+    const failed = failing();
+    writeFileSync(forwarding, "1\n");
+    expect(failed).toEqual(["egress-forwarding"]);
+  });
 
   it("finds nothing wrong when all is undone", () => {
     expect(failing()).toEqual([]);

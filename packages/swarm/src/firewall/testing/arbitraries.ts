@@ -107,11 +107,15 @@ export const policies: fc.Arbitrary<PolicyInput> = fc
     return { ...policy, hostServices: policy.hostServices?.filter(free), containerToHost: containers };
   });
 
+const egress = { network: "10.0.0.0/24", publicInterface: "eth0" };
+
 export const nodes: fc.Arbitrary<NodeFacts> = fc.constantFrom<NodeFacts>(
   { name: "web-1", pool: "web", role: "manager" },
   { name: "web-2", pool: "web", role: "worker", swarm: { dataPathPort: 5789 } },
   { name: "db-1", pool: "db", role: "worker", cgroupPath: "docker.slice" },
   { name: "alone", pool: "alone", role: "standalone" },
+  { name: "web-3", pool: "web", role: "worker", egress },
+  { name: "way", pool: "way", role: "standalone", cgroupPath: "docker.slice", egress },
 );
 
 export const packets: fc.Arbitrary<Packet> = fc.constantFrom("inet" as const, "inet6" as const).chain((family) => {
@@ -131,6 +135,7 @@ export const packets: fc.Arbitrary<Packet> = fc.constantFrom("inet" as const, "i
         "output" as const,
       ),
       inInterface: fc.constantFrom(...interfaces),
+      outInterface: fc.constantFrom("eth0", "eth0", ...interfaces),
       source: address,
       dialedAddress: address,
       translatedAddress: address,

@@ -21,4 +21,10 @@ export const broad: PolicyInput = {
   logDrops: { enabled: true },
 };
 
-export const broadNode: NodeFacts = { name: "web-1", pool: "web", role: "manager", cgroupPath: "docker.slice" };
+export const broadNode: NodeFacts = {
+  name: "web-1",
+  pool: "web",
+  role: "manager",
+  cgroupPath: "docker.slice",
+  egress: { network: "10.9.9.0/24", publicInterface: "eth0" },
+};

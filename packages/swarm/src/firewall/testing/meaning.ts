@@ -24,6 +24,7 @@ export function isOpen(policy: PolicyInput, node: NodeFacts, peers: readonly str
   const fromPeer = swarm && isAmong(peers, packet.source);
   if (packet.path === "output") return !isHostNetworkMetadata(policy, node, packet);
   if (isLoopbackOnWire(packet) || (fromPeer && packet.wrongWay)) return false;
+  if (isPrivate(node, packet.source) && packet.wrongWay) return false;
   return packet.path === "input" ? intoHost(policy, node, fromPeer, packet) : throughHost(policy, node, peers, packet);
 }
 
@@ -55,7 +56,8 @@ function intoHost(policy: PolicyInput, node: NodeFacts, fromPeer: boolean, packe
 
 function throughHost(policy: PolicyInput, node: NodeFacts, peers: readonly string[], packet: Packet): boolean {
   const { protocol, destinationPort: port } = packet;
-  if (packet.destination === "169.254.169.254" && policy.metadataAccess !== true) return false;
+  const metadata = packet.destination === "169.254.169.254";
+  if (metadata && (policy.metadataAccess !== true || isPrivate(node, packet.source))) return false;
   const ofSwarm =
     (protocol === "tcp" && (port === 2377 || port === 7946)) ||
     (protocol === "udp" && (port === 7946 || port === dataPath(node)));
@@ -63,7 +65,29 @@ function throughHost(policy: PolicyInput, node: NodeFacts, peers: readonly strin
   if (isKnown(packet)) return true;
   if (protocol === "tcp" && packet.state === "NEW" && !packet.syn) return false;
   if (isContainerSide(policy, packet)) return true;
+  if (isWayOut(node, packet) && packet.state === "NEW") return true;
   return packet.translated && isFirst(packet) && opens(policy.publishedPorts ?? defaultPorts, node, packet);
+}
+
+/** Whether a packet that gets through does so whatever Docker's rules say: it belongs to a way out for others. */
+export function isAccepted(policy: PolicyInput, node: NodeFacts, packet: Packet): boolean {
+  if (packet.path !== "forward") return false;
+  if (isKnown(packet)) return isWayOut(node, packet) || isWayBack(node, packet);
+  return isWayOut(node, packet) && packet.state === "NEW" && !isContainerSide(policy, packet);
+}
+
+function isPrivate({ egress }: NodeFacts, address: string): boolean {
+  return egress !== undefined && contains(networkList([egress.network]), address);
+}
+
+/** From the private network to the outside, by the public interface and not from it. */
+export function isWayOut(node: NodeFacts, { source, inInterface, outInterface }: Packet): boolean {
+  const card = node.egress?.publicInterface;
+  return isPrivate(node, source) && outInterface === card && inInterface !== card;
+}
+
+function isWayBack(node: NodeFacts, { destination, inInterface }: Packet): boolean {
+  return isPrivate(node, destination) && inInterface === node.egress?.publicInterface;
 }
 
 const defaultPorts: readonly PortEntryInput[] = [{ port: 80 }, { port: 443 }];

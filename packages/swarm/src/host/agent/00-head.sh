@@ -20,7 +20,7 @@ RUN=$ROOT/run/hcloud-iptables
 SELF=/opt/hcloud-iptables.sh
 UNIT=hcloud-iptables.service
 ROLLBACK_UNIT=hcloud-iptables-rollback
-TABLES='raw mangle filter'
+TABLES='nat raw mangle filter'
 BUNDLE_HEAD='### hcloud-swarm payload 1'
 
 # Nobody may be listening any more; that is no reason to stop half-way.

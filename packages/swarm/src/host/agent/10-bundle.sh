@@ -10,14 +10,14 @@ split_bundle() {
     function refuse(text) { if (!refused) print text; refused = 1; exit }
     function set_name(name) { return name ~ /^hc-[a-z0-9-]+$/ && length(name) <= 31 && name !~ /^hc-peers[46]$/ }
     function fits(line) {
-      if (section == "hooks") return line ~ /^(raw|mangle|filter) [A-Z-]+ (HC-[A-Z]+|DOCKER-USER)$/
+      if (section == "hooks") return line ~ /^(nat|raw|mangle|filter) [A-Z-]+ (HC-[A-Z]+|DOCKER-USER)$/
       if (section == "sets") {
         if (!set_name($2)) return 0
         if ($1 == "add") return NF == 3 && $3 ~ /^[0-9a-fA-F.:\/]+$/
         return line ~ /^create [^ ]+ hash:net family inet6? hashsize [0-9]+ maxelem [0-9]+$/
       }
       if (section == "peers") return line ~ /^[0-9a-fA-F.:]+$/
-      return line ~ /^(\*(raw|mangle|filter)|COMMIT|:HC-[A-Z]+ - \[0:0\]|-A HC-[A-Z]+ .*)$/
+      return line ~ /^(\*(nat|raw|mangle|filter)|COMMIT|:HC-[A-Z]+ - \[0:0\]|-A HC-[A-Z]+ .*)$/
     }
     NR == 1 {
       if ($0 != head) refuse("this is no payload bundle: its first line is not its header")

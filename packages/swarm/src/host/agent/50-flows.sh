@@ -68,6 +68,7 @@ refused_flows() {
       if (key == "-s") return inside(from, want)
       if (key == "-d") return inside(at_last, want)
       if (key == "-i") return like(came_by, want)
+      if (key == "-o") return like(went_by, want)
       if (key == "-p") return protocol == want
       if (key == "--sport") return in_range(sport, want)
       if (key == "--dport") return in_range(last_port, want)
@@ -106,7 +107,7 @@ refused_flows() {
         # A first packet has no other flags.
         else if (key == "--tcp-flags") target[rule] = "-jLOG"
         else if (key ~ /^-[jg]$/ && !(rule in target)) target[rule] = key $(i + 1)
-        else if (key ~ /^(-[sdip]|--([sd]port|ctorigdstport|ctstate|match-set|icmp(v6)?-type))$/) {
+        else if (key ~ /^(-[sdiop]|--([sd]port|ctorigdstport|ctstate|match-set|icmp(v6)?-type))$/) {
           keys[rule] = keys[rule] " " key
           value[rule, key] = $(i + 1)
           negated[rule, key] = no
@@ -116,29 +117,31 @@ refused_flows() {
         i += (key != "!") + (key == "--tcp-flags")
       }
     }
-    src == "addresses" { address = $2; sub(/\/.*/, "", address); ours[address] = 1; interface[$2] = $1 }
+    src == "addresses" { address = $2; sub(/\/.*/, "", address); ours[address] = $1; interface[$2] = $1 }
     src == "flows" {
       protocol = $1 == "unknown" && $2 == 50 ? "esp" : $1
-      from = to = sport = dport = at_last = last_port = ""
+      from = to = back_to = sport = dport = at_last = last_port = ""
       # The original direction comes first; in the other one the source is where the flow was led to.
       for (i = 3; i <= NF; i++) {
         if (split($i, pair, "=") != 2) continue
         if (pair[1] == "src") { if (from == "") from = pair[2]; else at_last = pair[2] }
-        if (pair[1] == "dst" && to == "") to = pair[2]
+        if (pair[1] == "dst") { if (to == "") to = pair[2]; else back_to = pair[2] }
         if (pair[1] == "sport") { if (sport == "") sport = pair[2]; else last_port = pair[2] }
         if (pair[1] == "dport" && dport == "") dport = pair[2]
       }
-      if ($1 ~ /^icmp/ || from in ours || at_last == "" || to ~ /^(22[4-9]|23[0-9]|255)\.|^ff/) next
+      if ($1 ~ /^icmp/ || ours[from] || at_last == "" || to ~ /^(22[4-9]|23[0-9]|255)\.|^ff/) next
       if (protocol == "tcp" && from == keep[1] && sport == keep[2] && dport == keep[4]) next
       translated = at_last != to || last_port != dport && dport != ""
       came_by = "outside"
+      # A flow that took one of our addresses left by the interface that has it.
+      went_by = ours[back_to]
       # Bridges of containers are those that the rules name.
       for (network in interface)
         for (i = 1; i <= rules["HC-FWD"]; i++) {
           rule = "HC-FWD" SUBSEP i
           if (keys[rule] == " -i" && target[rule] == "-jRETURN" && like(interface[network], value[rule, "-i"]) && inside(from, network)) came_by = interface[network]
         }
-      if (verdict(at_last in ours ? "HC-IN" : "HC-FWD") == "-jRETURN") next
+      if (verdict(ours[at_last] ? "HC-IN" : "HC-FWD") ~ /^-j(RETURN|ACCEPT)$/) next
       printf "-D -p %s -s %s -d %s", ($1 == "unknown" ? $2 : $1), from, to
       if (dport != "") printf " --sport %s --dport %s", sport, dport
       print ""

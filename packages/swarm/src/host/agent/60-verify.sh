@@ -82,6 +82,13 @@ check_payload() {
   fi
   cat "$WORK/compared" >>"$WORK/facts"
   check_again
+  check_egress
+}
+
+# A way out for others is one only where the kernel hands packets on. Docker switches that on.
+check_egress() {
+  grep -q '^nat ' "$WORK/stored/hooks" || return 0
+  check egress-forwarding 1 "$(cat "$ROOT/proc/sys/net/ipv4/ip_forward" || :)"
 }
 
 # What `apply` would do now but for putting the same rules again: chains of ours that are left over, jumps that are not ours.
@@ -197,7 +204,7 @@ check_and_repair() {
 wake_tables() {
   command -v nft >/dev/null || return 0
   nft -s -n list ruleset 2>/dev/null | awk '
-    /^table ip6? (raw|mangle|filter) / { table = $2 " " $3 }
+    /^table ip6? (nat|raw|mangle|filter) / { table = $2 " " $3 }
     /^\tflags .*dormant/ { print table }' |
     while read -r table; do
       say "drifted: the table $table was switched off"

@@ -11,7 +11,7 @@ judge_nft() {
   if [ -e "$REFERENCE/nft" ]; then must=$REFERENCE/nft; else must=/dev/null; fi
   awk '
     function family_of(name) { return name == "ip" ? 4 : 6 }
-    function ours(name) { return name ~ /^ip6? (raw|mangle|filter)$/ }
+    function ours(name) { return name ~ /^ip6? (nat|raw|mangle|filter)$/ }
     function of_iptables(name) { return name ~ /^ip6? (raw|mangle|filter|nat|security)$/ }
     function builtin(name) { return name ~ /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/ }
     # Verdicts of another table cannot let in what ours drops. What is done to a packet, or to its connection, before ours see

@@ -21,6 +21,7 @@ jump-*|the kernel enters our chain first of all, and once|RELOAD
 set-*|a set of sources has exactly the networks of the payload|RELOAD
 peers|the ports of the swarm are open to the nodes of the cluster and to nobody else|systemctl reload hcloud-iptables, or send the peers again: pulumi up
 apply-again-changes-nothing-v*|nothing is left over that the next payload would have to clear away|RELOAD
+egress-forwarding|this host hands on what others send through it|sysctl -w net.ipv4.ip_forward=1
 nft-present|nft is there to ask whether the rules are in force|apt-get install nftables, with nftables.service masked
 base-chains-v*|the kernel enters the chains of iptables, at the right moment|restart the host, or: nft delete the chain that is named, then systemctl reload hcloud-iptables
 kernel-rules-v*|the rules in the kernel are those of the payload, asked by other means than iptables|RELOAD

@@ -16,19 +16,22 @@ const foreignTables = [
   ["marks packets", "type filter hook prerouting priority -250;", "meta mark set 0x1"],
 ] as const;
 
+function switchedOff({ nft, version }: (typeof families)[number], table: string): Mutation {
+  return {
+    name: `switch off: table ${nft} ${table}`,
+    kind: "switch off",
+    apply: `nft 'add table ${nft} ${table} { flags dormant; }'`,
+    undo: repair,
+    caughtBy: [`base-chains-v${version}`],
+  };
+}
+
+/** On a host that is a way out for others. */
+export const egressMutations: readonly Mutation[] = families.map((family) => switchedOff(family, "nat"));
+
 /** Needs nft on the host, and the payload of the agent in force. */
 export const kernelMutations: readonly Mutation[] = [
-  ...families.flatMap(({ nft, version }) =>
-    tables.map(
-      (table): Mutation => ({
-        name: `switch off: table ${nft} ${table}`,
-        kind: "switch off",
-        apply: `nft 'add table ${nft} ${table} { flags dormant; }'`,
-        undo: repair,
-        caughtBy: [`base-chains-v${version}`],
-      }),
-    ),
-  ),
+  ...families.flatMap((family) => tables.map((table) => switchedOff(family, table))),
   ...families.map(
     ({ nft, version }): Mutation => ({
       name: `unhook: ${nft} mangle FORWARD is no base chain any more`,

@@ -78,19 +78,24 @@ function mutationsOfChain(version: Version, table: TableName, chain: Chain): rea
     ),
     mutation("insert", "a RETURN before all rules", `${command} -I ${chain.name} 1 -j RETURN`),
     mutation("insert", "an ACCEPT before all rules", `${command} -I ${chain.name} 1 -j ACCEPT`),
-    mutation("insert", "an ACCEPT before the last rule", `${command} -I ${chain.name} ${last} -j ACCEPT`),
     mutation("append", "an ACCEPT behind all rules", `${command} -A ${chain.name} -j ACCEPT`),
-    mutation("flush", "all rules", `${command} -F ${chain.name}`),
+    ...(last === 0
+      ? []
+      : [
+          mutation("insert", "an ACCEPT before the last rule", `${command} -I ${chain.name} ${last} -j ACCEPT`),
+          mutation("flush", "all rules", `${command} -F ${chain.name}`),
+        ]),
   ];
 }
 
 /** The rule with one condition less, and with another verdict. */
 function widened(rule: Rule): readonly { readonly what: string; readonly wider: Rule }[] {
-  const { source, destination, inInterface, ...rest } = rule;
+  const { source, destination, inInterface, outInterface, ...rest } = rule;
   const less: { what: string; wider: Rule }[] = [];
   if (source !== undefined) less.push({ what: "any source", wider: omit(rule, "source") });
   if (destination !== undefined) less.push({ what: "any destination", wider: omit(rule, "destination") });
   if (inInterface !== undefined) less.push({ what: "any interface", wider: omit(rule, "inInterface") });
+  if (outInterface !== undefined) less.push({ what: "any way out", wider: omit(rule, "outInterface") });
   rest.matches.forEach((match, index) => {
     if (match.kind === "comment") return;
     less.push({ what: `without ${match.kind}`, wider: { ...rule, matches: without(rule.matches, index) } });
@@ -99,11 +104,12 @@ function widened(rule: Rule): readonly { readonly what: string; readonly wider: 
       less.push({ what: "more ports", wider: { ...rule, matches: rule.matches.with(index, wide) } });
   });
   if (rule.target.kind === "drop") less.push({ what: "RETURN", wider: { ...rule, target: { kind: "return" } } });
+  if (rule.target.kind === "accept") less.push({ what: "DROP", wider: { ...rule, target: { kind: "drop" } } });
   if (rule.target.kind === "return") less.push({ what: "DROP", wider: { ...rule, target: { kind: "drop" } } });
   return less;
 }
 
-function omit(rule: Rule, key: "source" | "destination" | "inInterface"): Rule {
+function omit(rule: Rule, key: "source" | "destination" | "inInterface" | "outInterface"): Rule {
   const { [key]: _, ...rest } = rule;
   return rest as Rule;
 }
@@ -143,7 +149,7 @@ function mutationsOfHook(version: Version, { table, chain, target }: Hook): read
     ),
     above("an ACCEPT", "-j ACCEPT"),
     above("a RETURN for one port", "-p tcp -m tcp --dport 8080 -j RETURN"),
-    replaced("for one interface only", `-i eth0 ${jump}`),
+    replaced("for one interface only", `${chain === "POSTROUTING" ? "-o" : "-i"} eth0 ${jump}`),
     replaced("for TCP only", `-p tcp ${jump}`),
     ...(table === "filter" && chain === "FORWARD"
       ? [mutation("reorder", "second behind a chain of others", ...behindAnother(command, chain))]
