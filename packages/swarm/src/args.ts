@@ -8,6 +8,7 @@ import type { LoadBalancerArgs } from "./argsLoadBalancer";
 import type { CloudFirewallArgs, NetworkArgs, PlacementGroupArgs } from "./argsNetwork";
 import type { PolicyArgs } from "./argsPolicy";
 import type { PoolArgs } from "./argsPools";
+import type { BastionArgs } from "./argsPrivate";
 
 /** A swarm on Hetzner Cloud. An SSH key and pools are all it needs. */
 export interface SwarmClusterArgs {
@@ -23,6 +24,8 @@ export interface SwarmClusterArgs {
   network?: NetworkArgs;
   /** A load balancer in front of the nodes. Default: none. */
   loadBalancer?: LoadBalancerArgs;
+  /** How nodes without a public address are reached. Default: over the node that is their way out. */
+  bastion?: BastionArgs;
   /** The Hetzner Cloud Firewall in front of the nodes. */
   cloudFirewall?: CloudFirewallArgs;
   /** Spread placement groups. */

@@ -1,7 +1,7 @@
 /** The run-time check of what every host and server takes (`argsHost.ts`), with its defaults. */
 import * as z from "zod";
 import { DockerChannel } from "./argsHost";
-import { inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
 import { publicKeyOf, SshKeyError } from "./remote/sshKey";
 
 export const idText = inputOf(text(/^[1-9]\d*$/, "the number of something in Hetzner Cloud, as text"));
@@ -85,6 +85,7 @@ export const shape = {
   location: location.optional(),
   image: image.optional(),
   labels: labels.optional(),
+  privateOnly: flag.optional(),
 };
 
 /** The last label of a host name, and the key of a node or a pool. */

@@ -1,5 +1,6 @@
 /** What stands around the servers, as the components take it: `argsNetworkSchema.ts` checks it. */
 import type { ExistingArgs } from "./argsHost";
+import type { EgressArgs } from "./argsPrivate";
 
 /** The private network that the swarm runs on. */
 export interface NetworkArgs {
@@ -21,6 +22,8 @@ export interface NetworkArgs {
    * could not reach that part of the private network. Default: `10.128.0.0/9`. Counts when the swarm is started.
    */
   overlayRange?: string;
+  /** The way out for nodes without a public address. Default: none. */
+  egress?: EgressArgs;
 }
 
 /** What to do when the policy says more than a Hetzner Cloud Firewall can. */

@@ -4,6 +4,7 @@ import { existing } from "./argsHostSchema";
 import { BeyondLimits } from "./argsNetwork";
 import { contains, formatRange4, overlap, parseRange4, type Range4 } from "./cidr";
 import { flag, inputOf, oneOf, strict, text } from "./invalidArgument";
+import { egressSchema } from "./privateNodes";
 
 const subnetId = inputOf(text(/^[1-9]\d*-\d+\.\d+\.\d+\.\d+\/\d+$/, "the id of a subnet, such as 4711-10.0.1.0/24"));
 
@@ -21,6 +22,7 @@ export const network = strict({
   existing: existing.optional(),
   existingSubnet: strict({ id: subnetId }).optional(),
   overlayRange: range4.prefault("10.128.0.0/9"),
+  egress: egressSchema.optional(),
 })
   .superRefine((value, context) => {
     const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });

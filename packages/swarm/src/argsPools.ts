@@ -48,6 +48,11 @@ export interface PoolArgs {
   volumes?: Record<string, VolumeArgs>;
   /** A placement group that is there, for the pool's servers: at most 10. Default: the component's own groups. */
   placementGroup?: ExistingArgs;
+  /**
+   * Servers without a public address: SSH comes over `bastion`, and they reach the internet by `network.egress`. A server that is
+   * up stays as it is: raise the `replacement` of the nodes that are to change. Default: false.
+   */
+  privateOnly?: boolean;
 }
 
 /** File systems that Hetzner Cloud puts on a volume. */
@@ -123,6 +128,8 @@ export interface NodeArgs {
   nodeLabels?: Record<string, string>;
   /** Public addresses that outlast the node's server. Default: it has addresses of its own, which go with it. */
   primaryIps?: PrimaryIpsArgs;
+  /** Default: the pool's. */
+  privateOnly?: boolean;
   /**
    * How often the node has been replaced. Raise it to get a fresh server, with another name and address (`POOL-1-r1`), in the
    * place of this one, dead or alive: the new one joins, then the tasks move, then the old one leaves and is deleted. From 0 to

@@ -27,6 +27,7 @@ import type { Same } from "./argsTypes";
 import { type Policy, policySchema, unknownScopeNames } from "./firewall";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
 import { balancerIssues } from "./loadBalancerPlan";
+import { bastionSchema, privateProblems } from "./privateNodes";
 
 const maintenance = strict({
   number: whole(0, 9999, "a number of maintenances").default(0),
@@ -97,6 +98,7 @@ export const swarmClusterSchema = strict({
   pools,
   clusterName: plainName.optional(),
   network: network.prefault({}),
+  bastion: bastionSchema.optional(),
   swarm: strict({
     joinTokenRotation: whole(0, 9999, "a number of rotations").default(0),
     autolock: flag.optional(),
@@ -105,8 +107,8 @@ export const swarmClusterSchema = strict({
   maintenance: maintenance.optional(),
   loadBalancer: loadBalancerSchema.optional(),
 }).superRefine((cluster, context) => {
-  const { policy, pools: given, loadBalancer } = cluster;
-  const { existing: there, existingSubnet } = cluster.network;
+  const { policy, pools: given, loadBalancer, bastion } = cluster;
+  const { existing: there, existingSubnet, egress } = cluster.network;
   for (const { path, message, given: text } of loadBalancer === undefined ? [] : balancerIssues(loadBalancer, cluster))
     context.addIssue({ code: "custom", path: ["loadBalancer", ...path], message, params: { given: text } });
   if ((there ?? existingSubnet) === undefined)
@@ -119,6 +121,15 @@ export const swarmClusterSchema = strict({
             message: "its address in the swarm, or the network that it is in as network.existing",
           });
   const nodes = Object.entries(given).flatMap(([name, shaped]) => nodeNames(name, shaped));
+  const reached = Object.entries(given).flatMap(([name, shaped]) =>
+    nodeNames(name, shaped).map((node) => {
+      const { privateOnly = shaped.privateOnly, adopt, primaryIps } = shaped.nodes?.[node] ?? {};
+      return { name: node, pool: name, role: shaped.role, privateOnly, adopt, primaryIps, nodes: shaped.nodes };
+    }),
+  );
+  const hasNetwork = (there ?? existingSubnet) !== undefined;
+  for (const { path, message, given: wrong } of privateProblems(reached, { egress, bastion, hasNetwork }))
+    context.addIssue({ code: "custom", path, message, params: { given: wrong } });
   const unknown = unknownScopeNames(policy, { pools: Object.keys(given), nodes });
   if (unknown.length > 0)
     context.addIssue({

@@ -17,6 +17,7 @@ import { bornWith } from "./maintenance/nodeProgram";
 import { placementGroups } from "./placement";
 import { knownNow, onlySsh, payloadOf } from "./policyPlan";
 import type { AddressedNode } from "./primaryIps";
+import { nodesRange, wayOutOf } from "./privateNodes";
 import { bootstrapHostKey } from "./remote/sshKey";
 
 /** Label of everything of a cluster in Hetzner Cloud; SSH's firewall finds the servers by it. */
@@ -54,6 +55,8 @@ export interface NodePlan {
   readonly volumes: readonly VolumePlan[];
   /** Public addresses that outlast its servers. */
   readonly primaryIps?: AddressedNode["primaryIps"];
+  /** It has no public address. */
+  readonly privateOnly?: true;
   /** What Pulumi knows the server as that this node's is to replace. */
   readonly replaces?: string;
 }
@@ -107,6 +110,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       ...(group === undefined || existingGroup !== undefined ? {} : { placementGroup: group }),
       ...(existingGroup === undefined ? {} : { existingGroup }),
       ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),
+      ...((own.privateOnly ?? shape.privateOnly) ? { privateOnly: true } : {}),
       wanted: { serverType, location, image },
       // An adopted server's location is not the program's to say.
       volumes: adopt === undefined || adopt.mayReplace ? volumesOf(shape.volumes ?? [], rest.deleteProtection) : [],
@@ -114,7 +118,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
     };
   });
   const policy = loadBalancer ? withBalancer(rest.policy, loadBalancer) : rest.policy;
-  for (const node of nodes) payloadOf(component, policy, factsOf(node));
+  for (const node of nodes) payloadOf(component, policy, factsOf(node, rest));
   refuseTooMuch(component, prefix, rest, nodes);
   refuseLongNames(component, prefix, nodes);
   const labels = { ...rest.labels, [clusterLabel]: prefix };
@@ -153,27 +157,42 @@ function replacementOf({ replacement = 0 }: { replacement?: number | undefined }
   return { replacement };
 }
 
+type Ways = Pick<ClusterPlan, "network" | "bastion">;
+
 /** What the firewall needs to know of a node. */
-export function factsOf(node: NodePlan): NodeFacts {
-  const { name, pool, role, adopt } = node;
+export function factsOf(node: NodePlan, { network, bastion }: Ways): NodeFacts {
+  const { name, pool, role, adopt, privateOnly } = node;
+  const { egress, ipRange } = network;
+  const range = nodesRange(network);
   // A host that the component did not set up keeps its containers where its Docker puts them.
-  return { name, pool, role, swarm: {}, ...(adopt === undefined ? { cgroupPath: containerSlice } : {}) };
+  return {
+    ...{ name, pool, role, swarm: {} },
+    ...(adopt === undefined ? { cgroupPath: containerSlice } : {}),
+    ...(egress?.node === name ? { egress: { network: range, publicInterface: egress.publicInterface } } : {}),
+    // A host that is given may be anywhere in the network.
+    ...(privateOnly ? { sshNetwork: bastion?.host === undefined ? range : ipRange } : {}),
+  };
 }
 
 /** What is added to a first boot has to fit beside what the component itself sends along, whatever the policy. */
 function refuseTooMuch(
   component: string,
   prefix: string,
-  { policy, maintenance }: Pick<ClusterPlan, "policy" | "maintenance">,
+  plan: Ways & Pick<ClusterPlan, "policy" | "maintenance">,
   nodes: readonly NodePlan[],
 ): void {
-  const pools = new Map(nodes.filter((node) => node.additions !== undefined).map((node) => [node.pool, node]));
+  const { policy, maintenance, network } = plan;
+  const weight = (node: NodePlan) => (node.privateOnly ? 2 : node.name === network.egress?.node ? 1 : 0);
+  const added = nodes.filter((node) => node.additions !== undefined);
+  // The one of each pool that the component sends most along for.
+  const pools = new Map(added.sort((a, b) => weight(a) - weight(b)).map((node) => [node.pool, node]));
   const problems = [...pools].flatMap(([pool, node]): Problem[] => {
     // As long as the real one, which is derived from a key that may be known later.
     const hostKey = bootstrapHostKey("", prefix, node.resource);
-    const payload = payloadOf(component, onlySsh(policy), factsOf(node));
+    const payload = payloadOf(component, onlySsh(policy), factsOf(node, plan));
     const { docker, additions } = node;
-    const boot = { hostKey, payload, sshPort: policy.ssh.port, docker, ...bornWith(maintenance?.number) };
+    const wayOut = node.privateOnly ? wayOutOf(network) : undefined;
+    const boot = { hostKey, payload, sshPort: policy.ssh.port, docker, wayOut, ...bornWith(maintenance?.number) };
     const [bytes, without] = [userDataBytes({ ...boot, additions }), userDataBytes(boot)];
     if (bytes <= userDataLimit) return [];
     const given = `${bytes} bytes of user-data, of which ${bytes - without} are cloudInit's`;

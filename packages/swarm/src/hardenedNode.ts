@@ -1,11 +1,13 @@
 /** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
 import * as pulumi from "@pulumi/pulumi";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
-import { type Additions, bootstrapProgram, claimCommand, userData } from "./host";
+import { type Additions, bootstrapProgram, claimCommand, userData, type WayOut } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
 import { type KeyRotation, upgradeStep } from "./keyRotation";
 import { bornWith } from "./maintenance/nodeProgram";
 import { digestOf, onlySsh, payloadOf } from "./policyPlan";
+import { RefusedChangeError } from "./refusedChange";
+import type { ProxyTarget } from "./remote/connection";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
 
@@ -27,6 +29,16 @@ export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   /** Number of the maintenance that a server which is made now has had. Default: 0. */
   readonly maintained?: number;
   readonly timeouts: { readonly boot: number; readonly cloudInit: number; readonly probation: number };
+  /** For a server without a public address. Default: it has one. */
+  readonly reached?: Reached | undefined;
+}
+
+/** How a server without a public address is reached, and reaches others. */
+export interface Reached {
+  readonly proxy: ProxyTarget;
+  /** What is to be there before the proxy lets anybody through. */
+  readonly dependsOn: readonly pulumi.Resource[];
+  readonly wayOut: WayOut;
 }
 
 /** What is known of a node's server, whether the component owns it or only looked it up. */
@@ -56,17 +68,18 @@ export interface BootedNode {
 }
 
 export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
-  const { component, facts, privateKey, docker, sshPort, timeouts, additions } = plan;
+  const { component, facts, privateKey, docker, sshPort, timeouts, additions, reached } = plan;
   const payload = plan.policy.apply((policy) => payloadOf(component, policy, facts));
   const smallPayload = plan.policy.apply((policy) => payloadOf(component, onlySsh(policy), facts));
   const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, plan.resource ?? facts.name));
-  const record = bornWith(plan.maintained);
+  const born = { ...bornWith(plan.maintained), additions, wayOut: reached?.wayOut };
   const made = server(owner, {
     ...plan,
+    privateOnly: reached !== undefined,
     userData: pulumi
       .all([firstKey, payload, smallPayload])
       .apply(([hostKey, full, small]) =>
-        userData({ hostKey, payload: full, smallPayload: small, sshPort, docker, additions, ...record }),
+        userData({ hostKey, payload: full, smallPayload: small, sshPort, docker, ...born }),
       ),
   });
   if (plan.keepsType)
@@ -78,8 +91,24 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
           owner.component,
         );
     });
-  const target = { host: made.ipv4Address, port: sshPort, user: "root", privateKey };
-  const place = { name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made, identity: made.id };
+  const way =
+    reached === undefined
+      ? {
+          host: pulumi
+            .all([made.ipv4Address, made.publicNets])
+            .apply(([address, nets]) => openAddress(plan, address, nets)),
+        }
+      : {
+          host: pulumi
+            .all([made.networks, made.ipv4Address, made.ipv6Address])
+            .apply(([networks, ...addresses]) => hiddenAddress(plan, networks, addresses)),
+          proxy: reached.proxy,
+        };
+  const target = { ...way, port: sshPort, user: "root", privateKey };
+  const place = {
+    ...{ name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made, identity: made.id },
+    ...(reached === undefined ? {} : { dependsOn: reached.dependsOn }),
+  };
   const bootstrap = bootstrapStep(
     { ...place, target: { ...target, hostKey: firstKey.publicKey, dialSeconds: timeouts.boot } },
     bootstrapProgram({ cloudInitSeconds: timeouts.cloudInit }),
@@ -97,6 +126,48 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
     digest: payload.apply(digestOf),
     before: claimCommand,
   };
+}
+
+type Named = Pick<HardenedNodePlan, "component" | "serverName">;
+type PublicNets = readonly { readonly ipv4Enabled?: boolean }[] | undefined;
+type Networks = readonly { readonly ip: string }[] | undefined;
+
+/**
+ * The public address of a server.
+ * @throws RefusedChangeError where it is up without one: it stays so.
+ */
+export function openAddress({ component, serverName }: Named, address: string, publicNets: PublicNets): string {
+  if (publicNets?.[0]?.ipv4Enabled !== false) return address;
+  throw new RefusedChangeError(
+    component,
+    `${serverName} has no public address and stays without. For a node with one raise its 'replacement': a fresh server joins, then ` +
+      "this one is drained and leaves",
+  );
+}
+
+/**
+ * The address in the Network of a server without public ones.
+ * @throws RefusedChangeError where it is up with one, and must not pass for a server that nobody reaches.
+ */
+export function hiddenAddress(
+  { component, serverName }: Named,
+  networks: Networks,
+  addresses: readonly (string | undefined)[],
+): string {
+  const shown = addresses.filter(Boolean);
+  if (shown.length === 0) return addressIn(serverName, networks);
+  throw new RefusedChangeError(
+    component,
+    `${serverName} has public addresses (${shown.join(", ")}) and keeps them. For a node without raise its 'replacement': a fresh ` +
+      "server joins, then this one is drained and leaves",
+  );
+}
+
+/** The address of a server in the one Network that it was made in. */
+export function addressIn(serverName: string, networks: Networks): string {
+  const ip = networks?.[0]?.ip;
+  if (ip === undefined) throw new Error(`server ${serverName} has no address in the private network`);
+  return ip;
 }
 
 export interface PolicyApplication {

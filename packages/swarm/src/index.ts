@@ -47,6 +47,7 @@ export type {
   VolumeArgs,
 } from "./argsPools";
 export { VolumeFormat } from "./argsPools";
+export type { BastionArgs, EgressArgs } from "./argsPrivate";
 export { HardenedServer } from "./hardenedServer";
 export { HostHardening } from "./hostHardening";
 export { InvalidArgumentError } from "./invalidArgument";

@@ -42,7 +42,7 @@ function shortDigest(publicKey: string): string {
 
 export interface PrivateNetwork {
   readonly id: pulumi.Input<number>;
-  /** To be there before a server is attached. */
+  /** Subnets, and what else is to be there before a server is attached. */
   readonly subnets: readonly pulumi.Resource[];
 }
 
@@ -89,6 +89,23 @@ function networkOfSubnet({ id: subnetId }: Existing, existing?: Existing): Priva
     return own;
   });
   return { id: numberOf(id), subnets: [] };
+}
+
+/**
+ * Sends what the network's servers have for elsewhere to a node that is up. Another one takes its place when that one is up:
+ * there is one route at a time.
+ */
+export function defaultRoute(
+  { component: parent, name }: Owner,
+  network: PrivateNetwork,
+  gateway: pulumi.Input<string>,
+  dependsOn: readonly pulumi.Resource[],
+): pulumi.Resource {
+  return new hcloud.NetworkRoute(
+    `${name}-way-out`,
+    { networkId: network.id, destination: "0.0.0.0/0", gateway },
+    { parent, dependsOn: [...dependsOn], deleteBeforeReplace: true },
+  );
 }
 
 export interface CloudFirewalls {
@@ -158,6 +175,8 @@ export interface ServerPlan {
   readonly network?: PrivateNetwork | undefined;
   /** Default: an address of each family that goes with the server. */
   readonly publicNet?: pulumi.Input<PublicNet> | undefined;
+  /** Without a public address, and without cloud firewalls: they filter public interfaces alone. Default: false. */
+  readonly privateOnly?: boolean | undefined;
   readonly userData: pulumi.Input<string>;
   /** What Pulumi knew a server as that this one takes the place of; it is replaced, not kept. */
   readonly replaces?: pulumi.Alias | string | undefined;
@@ -171,7 +190,8 @@ export interface ServerPlan {
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
-  const { placementGroup, network, publicNet, replaces } = plan;
+  const { placementGroup, network, replaces, privateOnly } = plan;
+  const addresses = privateOnly ? { ipv4Enabled: false, ipv6Enabled: false } : plan.publicNet;
   return new hcloud.Server(
     `${owner.name}${plan.suffix}`,
     {
@@ -181,7 +201,7 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       image: plan.image,
       labels: { ...owner.labels, ...plan.labels },
       sshKeys: [plan.sshKey],
-      firewallIds: plan.firewallIds,
+      firewallIds: privateOnly ? [] : plan.firewallIds,
       // SSH's firewall is applied by label; it must not look like drift.
       ignoreRemoteFirewallIds: true,
       userData: plan.userData,
@@ -191,7 +211,7 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       ...(placementGroup === undefined ? {} : { placementGroupId: placementGroup }),
       // Without `aliasIps` the provider attaches the network again on every update.
       ...(network === undefined ? {} : { networks: [{ networkId: network.id, aliasIps: [] }] }),
-      ...(publicNet === undefined ? {} : { publicNets: [publicNet] }),
+      ...(addresses === undefined ? {} : { publicNets: [addresses] }),
     },
     {
       parent: owner.component,
@@ -203,6 +223,8 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
         // Another address would power it off, and its steps would look for it at the old one.
         ...(plan.staysPut ? ["image", "location", "publicNets"] : []),
         ...(plan.keepsType ? ["serverType"] : []),
+        // A server that is up with a public address would lose its cloud firewall before anybody refuses.
+        ...(privateOnly ? ["firewallIds"] : []),
       ],
       ...(replaces === undefined ? {} : { aliases: [replaces] }),
       // Names are unique in a project.

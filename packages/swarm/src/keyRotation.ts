@@ -21,8 +21,12 @@ export interface KeyRotation {
 /** Puts today's agent on a server that is up; where the key is rotated, the new one is let in before. */
 export function upgradeStep(place: StepPlace, rotation: KeyRotation | undefined): pulumi.Resource {
   if (rotation === undefined) return agentUpgradeStep(place, upgradeProgram());
+  const { previousPrivateKey: privateKey } = rotation;
+  const { proxy } = place.target;
+  // A bastion that is not the component's has been told of the new key by hand, or has a key of its own.
+  const before = proxy?.isServer ? { proxy: { ...proxy, privateKey } } : {};
   return agentUpgradeStep(
-    { ...place, target: { ...place.target, privateKey: rotation.previousPrivateKey } },
+    { ...place, target: { ...place.target, ...before, privateKey } },
     rotation.newKey.apply((key) => `set -eu\n${addKeyProgram(key)}${upgradeProgram()}`),
     told(rotation, (was, is) => `lets SSH key ${is} in beside ${was}`),
   );

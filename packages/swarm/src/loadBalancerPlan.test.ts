@@ -75,7 +75,7 @@ describe("what a load balancer opens", () => {
     const [manager] = made.nodes;
     if (manager === undefined || made.loadBalancer === undefined) throw new Error("no plan");
     const policy = withBalancer(made.policy, made.loadBalancer);
-    const rules = payloadOf(made.component, policy, factsOf(manager)).split("\n");
+    const rules = payloadOf(made.component, policy, factsOf(manager, made)).split("\n");
     const dialed = rules.filter((line) => / 8443 /.test(line));
     expect(dialed.length).toBeGreaterThan(0);
     for (const line of dialed) expect(line).toContain("-s 10.0.0.254/32 ");

@@ -6,7 +6,9 @@ export interface ClusterNode {
   name: string;
   /** `manager` or `worker`. */
   role: string;
+  /** Empty for a private-only node. */
   publicIpv4: string;
+  /** Empty for a private-only node. */
   publicIpv6: string;
   /** Its address in the private network, where the swarm runs. */
   privateIp: string;

@@ -4,7 +4,8 @@ import { publicSwarmWarning, swarmAddress } from "./adoption";
 import type { SwarmClusterArgs } from "./args";
 import { type ClusterPlan, clusterLabel, factsOf, givenPolicy, type NodePlan, planCluster } from "./clusterPlan";
 import { type Policy, policyEntries } from "./firewall";
-import { type BootedNode, bootNode } from "./hardenedNode";
+import { addressIn, type BootedNode, bootNode, type Reached } from "./hardenedNode";
+import { hiddenSide, jumpOf } from "./hiddenNodes";
 import {
   cloudFirewallIds,
   numberOf,
@@ -90,12 +91,12 @@ export class SwarmCluster extends pulumi.ComponentResource {
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
     );
     const maintained = plan.maintenance?.number ?? 0;
-    const servers = plan.nodes.map((node) => {
+    const boot = (node: NodePlan, here: PrivateNetwork | undefined, reached?: Reached) => {
       const common = {
         ...plan,
         ...node,
         suffix: `-${node.resource}`,
-        facts: factsOf(node),
+        facts: factsOf(node, plan),
         privateKey,
         rotation,
         policy,
@@ -104,17 +105,24 @@ export class SwarmCluster extends pulumi.ComponentResource {
       const { adopt, existingGroup, primaryIps } = node;
       const path = `pools.${node.pool}.nodes.${node.name}`;
       if (adopt !== undefined) {
-        return { ...node, ...adoptNode(owner, { ...common, adopt, path }) };
+        const adopted = { ...node, ...adoptNode(owner, { ...common, adopt, path }) };
+        return { ...adopted, privateIp: privateIpOf(adopted, network) };
       }
       const placementGroup = existingGroup ? numberOf(existingGroup.id) : groups.get(node.placementGroup ?? "");
       const replaces = node.replaces === undefined ? undefined : pulumiAlias(node.replaces);
       const staysPut = !replaces;
       const upkeep = staysPut && plan.maintenance !== undefined ? { maintained, keepsType: true } : {};
-      const around = { placementGroup, network, sshKey, firewallIds };
+      const around = { placementGroup, network: here, sshKey, firewallIds, reached };
       const addresses = primaryIps && { publicNet: publicNet(owner, { ...common, path, primaryIps }) };
-      return { ...node, ...bootNode(owner, { ...common, ...around, replaces, staysPut, ...upkeep, ...addresses }) };
-    });
-    const nodes = servers.map((node) => ({ ...node, privateIp: privateIpOf(node, network) }));
+      const made = bootNode(owner, { ...common, ...around, replaces, staysPut, ...upkeep, ...addresses });
+      const booted = { ...node, ...made };
+      return { ...booted, privateIp: privateIpOf(booted, network) };
+    };
+    const open = plan.nodes.filter((node) => !node.privateOnly).map((node) => boot(node, network));
+    const hidden = network && hiddenSide(owner, plan, network, open, privateKey);
+    const nodes = plan.nodes.map(
+      (node) => open.find(({ name: known }) => known === node.name) ?? boot(node, hidden?.network, hidden?.reached),
+    );
     pulumi.all(nodes.flatMap((node) => (node.adopt === undefined ? [] : [node.privateIp]))).apply((addresses) => {
       const warning = publicSwarmWarning(addresses);
       if (warning !== undefined) void pulumi.log.warn(`${plan.component}: ${warning}`, this);
@@ -153,15 +161,23 @@ export class SwarmCluster extends pulumi.ComponentResource {
     this.managerJoinToken = swarm.managerToken;
     this.unlockKey = swarm.unlockKey;
     this.reports = pulumi.output(swarm.reports);
-    this.exposure = policy.apply((complete) => exposureTable(complete, plan.nodes));
+    this.exposure = policy.apply((complete) =>
+      exposureTable(
+        complete,
+        plan.nodes.filter((node) => !node.privateOnly),
+      ),
+    );
+    const { jump, added } = jumpOf(plan, hidden?.reached);
     this.sshConfig = pulumi
-      .all(
-        nodes.map(({ serverName, place, hostKey }) => {
+      .all([
+        ...nodes.map(({ serverName, place, hostKey, privateOnly }) => {
           const { host: address, user } = place.target;
-          return { name: serverName, address, user, hostKey };
+          const over = privateOnly && jump !== undefined ? { jump } : {};
+          return pulumi.output({ name: serverName, address, user, hostKey, port: sshPort, ...over });
         }),
-      )
-      .apply((hosts) => sshConfig(hosts.map((host) => ({ ...host, port: sshPort }))));
+        ...added,
+      ])
+      .apply(sshConfig);
     const manager = nodes.find((node) => node.role === "manager");
     this.dockerContextCommand = pulumi.output(
       `docker context create ${plan.prefix} --docker host=ssh://${manager?.serverName}`,
@@ -183,35 +199,41 @@ export class SwarmCluster extends pulumi.ComponentResource {
 
 /** What a preview compares: plain, without secrets, one key for each opening and for each node. */
 function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation: KeyRotation | undefined) {
-  const nodes = plan.nodes.map(({ name, pool, role, serverType, location, image, adopt, nodeLabels }) => [
-    name,
-    {
-      ...(adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true }),
-      ...(Object.keys(nodeLabels).length === 0 ? {} : { nodeLabels }),
-    },
-  ]);
+  const nodes = plan.nodes.map((node) => [node.name, shownNode(node)]);
   const keys =
     rotation && plan.nodes.map(({ name, adopt }) => [name, shownRotation(rotation, adopt !== undefined)] as const);
   const turns = plan.maintenance && planMaintenance(plan.nodes, plan.maintenance);
+  const { egress } = plan.network;
   return {
     policy: policy.apply(policyEntries),
     nodes: Object.fromEntries(nodes),
+    ...(egress === undefined ? {} : { wayOut: egress.node }),
     ...(keys === undefined ? {} : { sshKeys: Object.fromEntries(keys) }),
     ...(turns === undefined ? {} : { maintenance: Object.fromEntries(turns.map(({ node, text }) => [node, text])) }),
+  };
+}
+
+function shownNode({ pool, role, serverType, location, image, adopt, nodeLabels, privateOnly }: NodePlan) {
+  return {
+    ...(adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true }),
+    ...(Object.keys(nodeLabels).length === 0 ? {} : { nodeLabels }),
+    ...(privateOnly ? { privateOnly } : {}),
   };
 }
 
 function clusterNode({
   serverName,
   role,
+  privateOnly,
   server,
   privateIp,
 }: NodePlan & BootedNode & { privateIp: pulumi.Output<string> }) {
   return {
     name: serverName,
     role,
-    publicIpv4: server.ipv4Address,
-    publicIpv6: server.ipv6Address,
+    ...(privateOnly
+      ? { publicIpv4: "", publicIpv6: "" }
+      : { publicIpv4: server.ipv4Address, publicIpv6: server.ipv6Address }),
     privateIp,
     serverId: server.id,
   };
@@ -225,9 +247,5 @@ function privateIpOf(
     return pulumi
       .all([adopt.address, server.networks, network?.id])
       .apply(([named, networks, id]) => swarmAddress(serverName, named, networks ?? [], id));
-  return server.networks.apply((networks) => {
-    const ip = networks?.[0]?.ip;
-    if (ip === undefined) throw new Error(`server ${serverName} has no address in the private network`);
-    return ip;
-  });
+  return server.networks.apply((networks) => addressIn(serverName, networks));
 }

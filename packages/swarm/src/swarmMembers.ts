@@ -269,7 +269,13 @@ function targetOf(managers: readonly SwarmServer[], speaker: pulumi.Output<numbe
     pulumi
       .all([pulumi.all(managers.map((manager) => manager.place.target[property])), speaker])
       .apply(([list, index]) => list[index ?? 0] ?? "");
-  return { ...first.place.target, host: chosen("host"), hostKey: chosen("hostKey"), user: chosen("user") };
+  const { proxy: _, ...target } = first.place.target;
+  const chosenTarget = { ...target, host: chosen("host"), hostKey: chosen("hostKey"), user: chosen("user") };
+  if (managers.every((manager) => manager.place.target.proxy === undefined)) return chosenTarget;
+  const proxy = pulumi
+    .all([pulumi.all(managers.map((manager) => pulumi.output(manager.place.target.proxy))), speaker])
+    .apply(([list, index]) => list[index ?? 0]);
+  return { ...chosenTarget, proxy };
 }
 
 function last(

@@ -62,7 +62,9 @@ export async function openCluster(region: Region, stack: Stack, keyFile: string)
   const manager = nodes.find((node) => node.role === "manager");
   if (!manager) throw new Error("the cluster has no manager");
   const config = join(stack.stateDir, "ssh_config");
-  writeFileSync(config, outputs.sshConfig, { mode: 0o600 });
+  // A key on the command line is not shown to a host between.
+  const between = outputs.sshConfig.includes("ProxyJump") ? `IdentityFile ${keyFile}\nBatchMode yes\n\n` : "";
+  writeFileSync(config, `${between}${outputs.sshConfig}`, { mode: 0o600 });
   const options = ["-F", config, "-i", keyFile, "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"];
   return {
     region,

@@ -27,6 +27,7 @@ export type Role = "manager" | "worker";
 export interface NodeWish {
   readonly replacement?: number;
   readonly primaryIps?: object;
+  readonly privateOnly?: boolean;
 }
 /** Nodes by name, and what they are to be. */
 export type Wish = Readonly<Record<string, NodeWish & { readonly role: Role }>>;

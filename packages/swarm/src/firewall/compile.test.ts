@@ -104,6 +104,19 @@ describe("compileRuleset", () => {
     expect(() => payloadOf(policy, { ...manager, role: "standalone" })).not.toThrow();
   });
 
+  it("opens SSH of a node without a public address to its private network too, and nothing where that is open anyway", () => {
+    const hidden = { ...worker, sshNetwork: "10.0.0.0/16" };
+    expect(payloadOf({}, hidden)).toBe(payloadOf({}, worker));
+    const office: PolicyInput = { ssh: { sources: ["192.0.2.0/24"] } };
+    expect(payloadOf(office, worker)).toContain("-A HC-IN -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -j RETURN");
+    const text = payloadOf(office, hidden);
+    expect(text).toContain("-A HC-IN -p tcp -m tcp --dport 22 -m set --match-set hc-ssh-4 src -j RETURN");
+    expect(text).toMatch(/add hc-ssh-4 10\.0\.0\.0\/16\n.*add hc-ssh-4 192\.0\.2\.0\/24\n/s);
+    expect(payloadOf({ ssh: { sources: ["10.0.0.0/8"] } }, hidden)).toBe(
+      payloadOf({ ssh: { sources: ["10.0.0.0/8"] } }, worker),
+    );
+  });
+
   it("follows another data path port", () => {
     const text = payloadOf({}, { ...worker, swarm: { dataPathPort: 5789 } });
     expect(text).toContain("--dport 5789 -m set --match-set hc-peers4 src -j RETURN");

@@ -20,6 +20,11 @@ export interface NodeFacts {
   readonly cgroupPath?: string;
   /** Makes the node the way out for servers of a private network that have no public address. Default: it is none. */
   readonly egress?: EgressFacts;
+  /**
+   * For a node without a public address: the private network, in canonical spelling, that SSH is open to beside the policy's
+   * sources, for it comes over a bastion. Default: none.
+   */
+  readonly sshNetwork?: string;
 }
 
 /** Over IPv4 only, as private networks are. */

@@ -298,6 +298,10 @@ export const agentScript = [
   "forget_live",
   "remember_cgroup \"$1\"",
   "drop_unused_sets \"$1\"",
+  "hand_on \"$1\"",
+  "}",
+  "hand_on() {",
+  "if grep -qs '^nat ' \"$1/hooks\"; then echo 1 >\"$ROOT/proc/sys/net/ipv4/ip_forward\" || :; fi",
   "}",
   "test_rules() {",
   "for family in 4 6; do",
@@ -983,6 +987,7 @@ export const agentScript = [
   "[ -e \"$ETC/payload\" ] || die 4 'there is no payload to check against'",
   "split_bundle \"$ETC/payload\" \"$WORK/check\"",
   "wake_tables",
+  "hand_on \"$WORK/check\"",
   "drift=$(differences \"$WORK/check\")",
   "[ -n \"$drift\" ] || return 0",
   "printf '%s\\n' \"$drift\" | while read -r line; do say \"drifted: $line\"; done",
@@ -1537,4 +1542,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "4a914cd0614a";
+export const agentDigest = "526c13404ceb";

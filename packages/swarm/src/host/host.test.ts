@@ -10,6 +10,7 @@ import { agentScript } from "./agentSources";
 import { bootstrapProgram } from "./bootstrap";
 import { setupProgram, setupStamp } from "./setup";
 import { userData } from "./userData";
+import { keeperProgram } from "./wayOut";
 
 const plan = {
   hostKey: {
@@ -20,6 +21,8 @@ const plan = {
   sshPort: 22,
   docker: { channel: "debian", daemonOptions: { "log-driver": "local", mtu: 1400 } },
 } as const;
+
+const wayOut = { gateway: "10.0.0.1", resolvers: ["185.12.64.1", "185.12.64.2"] };
 
 interface WrittenFile {
   path: string;
@@ -93,6 +96,23 @@ describe("userData", () => {
     // As long as the real ones are.
     const hostKey = { privateKey: `${"x".repeat(70)}\n`.repeat(6), publicKey: "x".repeat(80) };
     expect(Buffer.byteLength(userData({ ...plan, hostKey, payload }))).toBeLessThan(31 * 1024);
+    const egress = { network: "10.0.0.0/16", publicInterface: "eth0" };
+    const led = renderPayload(compileRuleset(normalizePolicy({ publishedPorts: ports }), { ...node, egress }));
+    expect(filesOf(userData({ ...plan, hostKey, payload: led })).get("/etc/hcloud-iptables/payload")).toBe(led);
+    expect(filesOf(userData({ ...plan, hostKey, payload, wayOut })).get("/etc/hcloud-iptables/payload")).toBe(payload);
+  });
+
+  it("gives a server without a public address a route and name servers, and waits for them before the first package", () => {
+    const files = filesOf(userData({ ...plan, wayOut: { gateway: "10.7.0.1", resolvers: ["192.0.2.53"] } }));
+    const setup = files.get("/opt/hcloud-swarm-setup.sh") ?? "";
+    expect(setup).toContain(keeperProgram({ gateway: "10.7.0.1", resolvers: ["192.0.2.53"] }));
+    expect(setup).toContain("default via 10.7.0.1 ");
+    expect(setup).toContain("DNS=192.0.2.53'");
+    const at = (text: string) => setup.indexOf(text);
+    expect(at("systemctl mask nftables.service")).toBeLessThan(at("systemctl start hcloud-swarm-way-out.service"));
+    expect(at("until apt update")).toBeLessThan(at("\ninstall_packages iptables"));
+    expect(setup).toMatch(/<<'EOF'\n#!\/bin\/sh\n/);
+    expect(filesOf(text).get("/opt/hcloud-swarm-setup.sh")).not.toMatch(/way-out|until apt/);
   });
 
   it("is refused when it is larger than Hetzner Cloud takes whatever it carries", () => {
@@ -210,12 +230,62 @@ describe("the setup, run with stand-ins", () => {
   });
 });
 
+describe("the keeper of the way out, run with stand-ins", () => {
+  const home = mkdtempSync(join(tmpdir(), "keeper-"));
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  /** What it did until it slept that often. The link is up from the second look on; somebody drops the route once. */
+  function run(resolvConf: string): { log: string[]; conf: string } {
+    const path = (name: string) => join(home, name);
+    const bodies = {
+      ip: `echo "ip $*" >>'${path("log")}'
+case "$*" in
+  *'route show default') cat '${path("route")}' 2>/dev/null || : ;;
+  *'route get '*) [ -e '${path("slept")}' ] && echo '10.0.0.1 dev enp7s0 src 10.0.0.3 uid 0' ;;
+  *'route add default '*) echo route >'${path("route")}' ;;
+esac`,
+      sleep: `echo "sleep $*" >>'${path("log")}'
+echo x >>'${path("slept")}'
+case $(wc -l <'${path("slept")}') in 3) rm '${path("route")}' ;; 5) kill $PPID ;; esac`,
+    };
+    for (const [name, body] of Object.entries(bodies))
+      writeFileSync(path(name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    for (const name of ["log", "slept", "route"]) rmSync(path(name), { force: true });
+    writeFileSync(path("resolv.conf"), resolvConf);
+    const text = keeperProgram(wayOut);
+    spawnSync("sh", ["-s"], {
+      input: text.replaceAll("/etc/resolv.conf", path("resolv.conf")),
+      env: { PATH: `${home}:/usr/bin:/bin` },
+      timeout: 20_000,
+    });
+    return {
+      log: readFileSync(path("log"), "utf8").trim().split("\n"),
+      conf: readFileSync(path("resolv.conf"), "utf8"),
+    };
+  }
+
+  it("waits for the link, makes the route, and makes it again when somebody drops it", () => {
+    const { log } = run("nameserver 127.0.0.53\n");
+    const told = log.filter((line) => /add|sleep/.test(line));
+    const added = "ip -4 route add default via 10.0.0.1 dev enp7s0 onlink";
+    expect(told).toEqual(["sleep 1", added, "sleep 30", "sleep 30", added, "sleep 30", "sleep 30"]);
+  });
+
+  it("names name servers where there are none, once, and leaves those that are there", () => {
+    const servers = "nameserver 185.12.64.1\nnameserver 185.12.64.2\n";
+    expect(run("search example\n").conf).toBe(`search example\n${servers}`);
+    expect(run("nameserver 127.0.0.53\n").conf).toBe("nameserver 127.0.0.53\n");
+  });
+});
+
 describe("programs", () => {
   const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
   it.skipIf(!shellcheck).each([
     ["agent", agentScript],
     ["setup from Debian", setupProgram({ channel: "debian" })],
     ["setup from Docker", setupProgram({ channel: "docker" })],
+    ["setup without a public address", setupProgram({ channel: "debian", wayOut })],
+    ["keeper of the way out", keeperProgram(wayOut)],
     ["bootstrap", `#!/bin/sh\n${bootstrapProgram({ cloudInitSeconds: 60 })}`],
   ])("shellcheck has nothing to say (%s)", (_name, text) => {
     const run = spawnSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2086", "-"], { input: text, encoding: "utf8" });

@@ -6,3 +6,4 @@ export { bootstrapProgram, claimCommand } from "./bootstrap";
 export { agentPath, armProgram, installProgram, removeProgram, upgradeProgram } from "./existingHost";
 export { containerSlice, userData, userDataBytes, userDataLimit } from "./userData";
 export { type MountedVolume, mountProgram, systemPath, unmountArgument } from "./volumes";
+export type { WayOut } from "./wayOut";

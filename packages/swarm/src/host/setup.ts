@@ -2,28 +2,30 @@
  * The program that a fresh server runs once, at the end of its first boot: packages in an order that never lets Docker run
  * unhardened. Not cloud-init's `packages`, which would start Docker as soon as it is unpacked, whatever came of the rest.
  */
-
 import { type Additions, additionsText, noAdditions } from "./additions";
+import { type WayOut, wayOutSetup } from "./wayOut";
 
 export interface SetupPlan {
   /** `debian`: the distribution's docker.io. `docker`: Docker's own repository. */
   readonly channel: "debian" | "docker";
   /** What is done at the end, when Docker runs. Default: nothing. */
   readonly additions?: Additions;
+  /** On a server without a public address: packages come by a way out that is made first. Default: it has a public one. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** Says that the program has come to its end. */
 export const setupStamp = "/var/lib/hcloud-swarm/setup-done";
 
 /** Text for `sh`. Its comments are for who reads them here: user-data has no room for them. */
-export function setupProgram({ channel, additions = noAdditions }: SetupPlan): string {
+export function setupProgram({ channel, additions = noAdditions, wayOut }: SetupPlan): string {
   const short = (text: string) => text.replaceAll(/^ *#.*\n|^\n/gm, "");
   const head = "#!/bin/sh\n# Made by hcloud-swarm; runs once, at first boot.\n";
-  return `${head}${short(installation(channel))}${additionsText(additions)}${end}`;
+  const way = wayOut === undefined ? "" : wayOutSetup(wayOut);
+  return `${head}${short(preparation)}${way}${short(installation(channel))}${additionsText(additions)}${end}`;
 }
 
-function installation(channel: SetupPlan["channel"]): string {
-  return `set -eu
+const preparation = `set -eu
 export DEBIAN_FRONTEND=noninteractive
 say() { echo "hcloud-swarm: $*"; }
 fail() { say "FAILED: $*" >&2; exit 1; }
@@ -53,8 +55,10 @@ install_packages() {
   refresh
   apt install --no-install-recommends "$@"
 }
+`;
 
-say 'installing the packet filter'
+function installation(channel: SetupPlan["channel"]): string {
+  return `say 'installing the packet filter'
 install_packages iptables nftables ipset conntrack curl ca-certificates openssl
 update-alternatives --set iptables /usr/sbin/iptables-nft
 update-alternatives --set ip6tables /usr/sbin/ip6tables-nft

@@ -5,6 +5,7 @@ import { type Additions, noAdditions } from "./additions";
 import { agentScript, unitFiles } from "./agentSources";
 import { daemonJson, versionedOptions } from "./dockerOptions";
 import { setupProgram } from "./setup";
+import type { WayOut } from "./wayOut";
 
 export interface UserDataPlan {
   /** The one-use host key, the only secret in here: the server replaces it on first contact. */
@@ -19,6 +20,8 @@ export interface UserDataPlan {
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
   /** What the user adds. Default: nothing. */
   readonly additions?: Additions | undefined;
+  /** How a server without a public address gets out. Default: it has a public one. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** Most bytes that Hetzner Cloud takes as user-data. */
@@ -58,7 +61,7 @@ function fits(text: string): boolean {
 }
 
 function cloudConfig(plan: Omit<UserDataPlan, "smallPayload">): string {
-  const { hostKey, payload, record, sshPort, docker, additions = noAdditions } = plan;
+  const { hostKey, payload, record, sshPort, docker, wayOut, additions = noAdditions } = plan;
   const config = {
     // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned. Where keys are given,
     // cloud-init makes no others.
@@ -68,7 +71,7 @@ function cloudConfig(plan: Omit<UserDataPlan, "smallPayload">): string {
     // Files come before anything is installed, so Docker finds its drop-in at its very first start.
     write_files: [
       packed("/opt/hcloud-iptables.sh", "0755", agentScript),
-      ...Object.entries(unitFiles).map(([name, text]) => plain(unitPath(name), "0644", text)),
+      ...Object.entries(unitFiles).map(([name, text]) => shorter(unitPath(name), "0644", text)),
       packed("/etc/hcloud-iptables/payload", "0600", payload),
       plain(
         "/etc/docker/daemon.json",
@@ -78,7 +81,11 @@ function cloudConfig(plan: Omit<UserDataPlan, "smallPayload">): string {
       plain("/etc/hcloud-iptables/docker-options", "0600", versionedOptions(docker.daemonOptions)),
       plain("/etc/ssh/sshd_config.d/10-hcloud-swarm.conf", "0644", sshdOptions(sshPort)),
       // Commands of the user's are nobody's to read.
-      packed(setupPath, additions.runcmd.length === 0 ? "0755" : "0700", setupProgram({ ...docker, additions })),
+      packed(
+        setupPath,
+        additions.runcmd.length === 0 ? "0755" : "0700",
+        setupProgram({ ...docker, additions, wayOut }),
+      ),
       ...(record === undefined ? [] : [plain(record.path, "0644", record.text)]),
       ...additions.writeFiles.map(({ path, permissions, content }) => shorter(path, permissions, content)),
     ],
@@ -109,6 +116,7 @@ function packed(path: string, permissions: string, content: string) {
   return { path, permissions, encoding: "gz+b64", content: gzipSync(content, { level: 9 }).toString("base64") };
 }
 
+/** Plain where that is not longer, so that most can be read. */
 function shorter(path: string, permissions: string, content: string) {
   const ways = [plain(path, permissions, content), packed(path, permissions, content)] as const;
   const [one, other] = ways.map((way) => Buffer.byteLength(stringify([way], { lineWidth: 0 })));

@@ -1,6 +1,6 @@
 /** How a host is reached over SSH: always with its key pinned, always with an end to the trying. */
 import type * as command from "@pulumi/command";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 export interface SshTarget {
   readonly host: pulumi.Input<string>;
@@ -11,7 +11,30 @@ export interface SshTarget {
   readonly hostKey: pulumi.Input<string>;
   /** How long to keep dialling, at most, in seconds. */
   readonly dialSeconds: number;
+  /** A host between, over which the host is reached. Default: none. */
+  readonly proxy?: ProxyTarget;
 }
+
+/** A bastion; it has to prove its key, too. */
+export interface ProxyTarget {
+  readonly host: pulumi.Input<string>;
+  readonly port: number;
+  readonly user: string;
+  readonly privateKey: pulumi.Input<string>;
+  readonly hostKey: pulumi.Input<string>;
+  /** It is a server of the component, whose SSH key changes when the component's does. */
+  readonly isServer: boolean;
+}
+
+type ProxyConnection = command.types.input.remote.ProxyConnectionArgs;
+/** Known from the start, or only when it is known which host is dialled; then it may be none. */
+type AnyProxy = ProxyTarget | pulumi.Output<ProxyTarget | undefined>;
+
+/** A host of which it is known later which one it is. */
+export type LaterTarget = Omit<SshTarget, "user" | "proxy"> & {
+  readonly user: pulumi.Input<string>;
+  readonly proxy?: AnyProxy;
+};
 
 /** One attempt to connect ends after this many seconds. */
 const perDialTimeout = 10;
@@ -23,16 +46,35 @@ const pauseBetweenDials = 5;
  * once is therefore given up sooner, after about a third of `dialSeconds`. With SSH_AUTH_SOCK set the provider dials
  * that agent as well, and fails when it cannot; no argument turns this off.
  */
-export function connection(
-  target: Omit<SshTarget, "user"> & { readonly user: pulumi.Input<string> },
-): command.types.input.remote.ConnectionArgs {
+export function connection(target: LaterTarget): command.types.input.remote.ConnectionArgs {
+  const { proxy, dialSeconds } = target;
   return {
     host: target.host,
     port: target.port,
     user: target.user,
     privateKey: target.privateKey,
     hostKey: target.hostKey,
+    ...patience(dialSeconds),
+    ...(proxy === undefined ? {} : { proxy: proxyConnection(proxy, dialSeconds) }),
+  };
+}
+
+/**
+ * An attempt through the bastion ends when the bastion's own kernel gives up, after about two minutes where nobody answers:
+ * then dialling may take longer than `dialSeconds`, but not longer than its number of attempts.
+ */
+function proxyConnection(proxy: AnyProxy, dialSeconds: number): pulumi.Input<ProxyConnection> {
+  const told = ({ host, port, user, privateKey, hostKey }: ProxyTarget) => {
+    return { host, port, user, privateKey, hostKey, ...patience(dialSeconds) };
+  };
+  if (!pulumi.Output.isInstance(proxy)) return told(proxy);
+  // Without a value there is no proxy; the provider's types do not say that this may be known later.
+  return proxy.apply((known) => known && told(known)) as pulumi.Output<ProxyConnection>;
+}
+
+function patience(dialSeconds: number): { readonly perDialTimeout: number; readonly dialErrorLimit: number } {
+  return {
     perDialTimeout,
-    dialErrorLimit: Math.max(1, Math.floor(target.dialSeconds / (perDialTimeout + pauseBetweenDials))),
+    dialErrorLimit: Math.max(1, Math.floor(dialSeconds / (perDialTimeout + pauseBetweenDials))),
   };
 }

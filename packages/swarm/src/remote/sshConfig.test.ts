@@ -48,6 +48,19 @@ describe("sshConfig", () => {
     expect(ssh([host])).toMatchObject({ status: 0, stdout: "in\n" });
   });
 
+  it("leads over another host of the file where it is told to", () => {
+    const file = join(dir, "jump");
+    const [bastion, hidden] = [
+      { ...host, name: "bastion" },
+      { ...host, name: "hidden", address: "10.0.0.3", jump: "bastion" },
+    ];
+    writeFileSync(file, sshConfig([bastion, hidden]));
+    const asked = (name: string) => spawnSync("ssh", ["-F", file, "-G", name], { encoding: "utf8" }).stdout;
+    expect(asked("hidden")).toMatch(/^hostname 10\.0\.0\.3$/m);
+    expect(asked("hidden")).toMatch(/^proxyjump bastion$/m);
+    expect(asked("bastion")).not.toMatch(/^proxyjump/m);
+  });
+
   it("keeps ssh out where the server has another key", () => {
     const done = ssh([{ ...host, hostKey: otherKey.publicKey }]);
     expect(done).toMatchObject({ status: 255, stdout: "" });

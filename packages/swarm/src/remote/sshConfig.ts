@@ -8,6 +8,8 @@ export interface ReachableHost {
   readonly user: string;
   /** `ssh-ed25519 AAAA…`; hosts that the component did not make may have one of another kind. */
   readonly hostKey: string;
+  /** Name of another of the hosts, over which this one is reached. Default: none. */
+  readonly jump?: string;
 }
 
 /**
@@ -28,6 +30,7 @@ export function sshConfig(hosts: readonly ReachableHost[]): string {
         "  StrictHostKeyChecking yes",
         "  UserKnownHostsFile /dev/null",
         "  GlobalKnownHostsFile /dev/null",
+        ...(host.jump === undefined ? [] : [`  ProxyJump ${host.jump}`]),
         `  KnownHostsCommand /usr/bin/printf "%%s %%s %%s\\n" %H ${kind} ${key}`,
         "",
       ].join("\n");

@@ -6,7 +6,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell";
 import { type ApplyOptions, applyCommand, settleCommand } from "./confirmation";
-import { connection, type SshTarget } from "./connection";
+import { connection, type LaterTarget, type SshTarget } from "./connection";
 
 export interface StepPlace {
   /** The steps are named after it: `NAME-policy`. */
@@ -36,7 +36,10 @@ export function bootstrapStep(place: StepPlace, program: pulumi.Input<string>): 
     {
       ...options(place),
       // Not all of `connection`: a replaced server has another address, and ignored inputs keep their old value.
-      ignoreChanges: ["connection.privateKey", "connection.hostKey", "connection.dialErrorLimit", "create", "stdin"],
+      ignoreChanges: [
+        ...["connection.privateKey", "connection.hostKey", "connection.dialErrorLimit", "create", "stdin"],
+        ...(place.target.proxy === undefined ? [] : ["connection.proxy"]),
+      ],
     },
   );
 }
@@ -170,7 +173,7 @@ export function peersStep(place: StepPlace, epoch: pulumi.Input<string>): comman
 }
 
 /** A manager to do it on; which one may change from run to run. */
-export type ClusterTarget = Omit<SshTarget, "user"> & { readonly user: pulumi.Input<string> };
+export type ClusterTarget = LaterTarget;
 
 export interface ClusterPlace {
   readonly name: string;

@@ -132,7 +132,10 @@ export async function fakeCloud({
         if (type === "hcloud:index/server:Server") {
           const host = ++hosts;
           const networks = inputs.networks?.map((network: object) => ({ ...network, ip: `10.0.0.${host}` }));
-          const addresses = { ipv4Address: `203.0.113.${host}`, ipv6Address: `2001:db8:1:${host}::1` };
+          const isOpen = inputs.publicNets?.[0]?.ipv4Enabled !== false;
+          const addresses = isOpen
+            ? { ipv4Address: `203.0.113.${host}`, ipv6Address: `2001:db8:1:${host}::1` }
+            : { ipv4Address: undefined, ipv6Address: undefined };
           return { id, state: { ...inputs, ...addresses, networks } };
         }
         if (type === "hcloud:index/primaryIp:PrimaryIp")

@@ -116,6 +116,7 @@ export const nodes: fc.Arbitrary<NodeFacts> = fc.constantFrom<NodeFacts>(
   { name: "alone", pool: "alone", role: "standalone" },
   { name: "web-3", pool: "web", role: "worker", egress },
   { name: "way", pool: "way", role: "standalone", cgroupPath: "docker.slice", egress },
+  { name: "db-2", pool: "db", role: "worker", sshNetwork: egress.network },
 );
 
 export const packets: fc.Arbitrary<Packet> = fc.constantFrom("inet" as const, "inet6" as const).chain((family) => {

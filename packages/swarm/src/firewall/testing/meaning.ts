@@ -46,7 +46,12 @@ function intoHost(policy: PolicyInput, node: NodeFacts, fromPeer: boolean, packe
     return (isFirst(packet) && opens(named, node, packet)) || published || service;
   }
   const ssh = policy.ssh ?? {};
-  if (protocol === "tcp" && port === (ssh.port ?? 22) && isAmong(ssh.sources ?? everybody, packet.source))
+  const overBastion = node.sshNetwork !== undefined && contains(networkList([node.sshNetwork]), packet.source);
+  if (
+    protocol === "tcp" &&
+    port === (ssh.port ?? 22) &&
+    (overBastion || isAmong(ssh.sources ?? everybody, packet.source))
+  )
     if (ssh.rateLimit === undefined || !packet.overRate) return true;
   if (isDhcpReply(packet)) return true;
   if (fromPeer && protocol === "tcp" && port === 2377 && node.role === "manager") return true;

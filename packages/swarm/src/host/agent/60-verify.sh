@@ -185,6 +185,7 @@ check_and_repair() {
   [ -e "$ETC/payload" ] || die 4 'there is no payload to check against'
   split_bundle "$ETC/payload" "$WORK/check"
   wake_tables
+  hand_on "$WORK/check"
   drift=$(differences "$WORK/check")
   [ -n "$drift" ] || return 0
   printf '%s\n' "$drift" | while read -r line; do say "drifted: $line"; done
