@@ -4,10 +4,12 @@ import type { SwarmClusterArgs } from "./args";
 import type { LoadBalancerArgs } from "./argsLoadBalancer";
 import { formatAddress4, lastOf, parseAddress4, parseRange4 } from "./cidr";
 import { factsOf, planCluster } from "./clusterPlan";
-import { exposureOf, normalizePolicy, type PolicyInput } from "./firewall";
+import { exposureOf, normalizePolicy, type Policy, type PolicyInput } from "./firewall";
+import { policies } from "./firewall/testing/arbitraries";
 import { withBalancer } from "./loadBalancerPlan";
 import { payloadOf } from "./policyPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
+import { contains, networkList } from "./testing/evaluator";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const { publicKey: hostKey } = bootstrapHostKey("a test", "of a", "host");
@@ -79,6 +81,44 @@ describe("what a load balancer opens", () => {
     const dialed = rules.filter((line) => / 8443 /.test(line));
     expect(dialed.length).toBeGreaterThan(0);
     for (const line of dialed) expect(line).toContain("-s 10.0.0.254/32 ");
+  });
+
+  it("is all that it adds to any policy, and takes nothing from it", () => {
+    const services = [
+      { listenPort: 80, healthCheck: { port: 8080 } },
+      { listenPort: 81, publishedPort: 8000 },
+    ];
+    const balancer = plan({ services, pools: ["web"] }).loadBalancer;
+    if (balancer === undefined) throw new Error("no load balancer");
+    const protocols = ["tcp", "udp"] as const;
+    const sources = ["10.0.0.254", "10.0.0.253", "10.0.0.2", "192.0.2.7", "198.51.100.1", "2001:db8::1"];
+    const dials = ["web", "db"].flatMap((pool) =>
+      protocols.flatMap((protocol) =>
+        [79, 80, 81, 443, 8000, 8001, 8080].flatMap((port) =>
+          sources.map((source) => ({ pool, node: `${pool}-1`, protocol, port, source })),
+        ),
+      ),
+    );
+    const lets = ({ publishedPorts }: Policy, dial: (typeof dials)[number]) =>
+      publishedPorts.some(
+        ({ protocol, port, endPort, pools: inPools, nodes, sources: networks }) =>
+          protocol === dial.protocol &&
+          port <= dial.port &&
+          dial.port <= endPort &&
+          ((inPools ?? nodes) === undefined || inPools?.includes(dial.pool) || nodes?.includes(dial.node)) &&
+          contains(networkList(networks), dial.source),
+      );
+    fc.assert(
+      fc.property(policies, ({ publishedPorts }) => {
+        const before = normalizePolicy({ publishedPorts });
+        const after = withBalancer(before, balancer);
+        for (const dial of dials) {
+          const isIts = dial.protocol === "tcp" && dial.pool === "web" && dial.source === balancer.privateIp;
+          const wanted = lets(before, dial) || (isIts && [80, 8000, 8080].includes(dial.port));
+          expect({ ...dial, open: lets(after, dial) }).toEqual({ ...dial, open: wanted });
+        }
+      }),
+    );
   });
 });
 
