@@ -115,6 +115,21 @@ describe("the load balancer of a SwarmCluster", () => {
     ]);
   });
 
+  it("dials nodes without a public address, which let nobody else in either", async () => {
+    const web = { role: "worker", privateOnly: true, nodes: { hidden: {} } } as const;
+    const pools = { manager: { role: "manager", nodes: { m: {} } }, web } as const;
+    const loadBalancer = { services: [{ listenPort: 443, publishedPort: 8443 }], pools: ["web"] };
+    const { cloud } = await up({ pools, network: { egress: { node: "m" } }, loadBalancer });
+    const dialed = (node: string) =>
+      plain(cloud.inputsOf(`prod-${node}-policy`).stdin)
+        .split("\n")
+        .filter((line: string) => / 8443 /.test(line));
+    expect(dialed("m")).toEqual([]);
+    expect(dialed("hidden").length).toBeGreaterThan(0);
+    for (const line of dialed("hidden")) expect(line).toContain("-s 10.0.0.254/32 ");
+    expect(cloud.inputsOf("prod-load-balancer-targets-web").usePrivateIp).toBe(true);
+  });
+
   it("checks a service of HTTP as asked", async () => {
     const healthCheck = { path: "/up", domain: "shop.test", statusCodes: ["204"], response: "ok", tls: true };
     const { cloud } = await up({
