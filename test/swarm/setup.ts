@@ -2,7 +2,8 @@
  * Boots the cluster that every system test shares, and takes it down at the end.
  *
  * `HCS_KEEP=1` leaves it running, and the next run with it starts from its checkpoint: a loop of seconds while writing tests.
- * `HCS_WORKERS` is the number of workers beside the one manager (2): suites that look at one host alone need none.
+ * `HCS_WORKERS` is the number of workers beside the one manager (1, for each more is minutes on a slow computer, and the demo
+ * has two): suites that look at one host alone need none.
  */
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -61,11 +62,11 @@ async function makeCluster(region: Region, name: string, stateDir: string): Prom
   const keyFile = await sshKey(stateDir);
   const stack = await openStack({ region, program: join(root, "examples/cluster"), name: "cluster", stateDir });
   await stack.setConfig("privateKeyFile", keyFile);
-  const workers = process.env.HCS_WORKERS ?? "2";
+  const workers = process.env.HCS_WORKERS ?? "1";
   await stack.setConfig("workers", workers);
-  // Three emulated machines on a slow computer take twenty minutes.
+  // Emulated machines on a slow computer take twenty minutes.
   await stack.setConfig("cloudInitSeconds", "2400");
-  const run = await phase(`\`pulumi up\` (1 manager, ${workers} workers)`, () =>
+  const run = await phase(`\`pulumi up\` (1 manager, workers: ${workers})`, () =>
     stack.up((line) => (/created|failed|error/.test(line) ? say(`    ${line.trim()}`) : undefined)),
   );
   const cluster = await openCluster(region, stack, keyFile);
