@@ -15,6 +15,7 @@ import type { AdoptPlan } from "./argsPoolsSchema";
 import type { BootedNode, HardenedNodePlan, NodeServer } from "./hardenedNode";
 import { armProgram, installProgram, removeProgram } from "./host";
 import { type Existing, numberOf, type Owner } from "./infrastructure";
+import { PlainError } from "./plainError";
 import { digestOf, payloadOf } from "./policyPlan";
 import { agentStep, type StepPlace } from "./remote/steps";
 import { checkedLater } from "./sshKeys";
@@ -101,12 +102,10 @@ function lookedUp(owner: Owner, { id }: Existing): FoundServer {
   return { id: pulumi.output(id), name, ipv4Address, ipv6Address, networks, serverType, location, image };
 }
 
-/** Thrown where a server would have to be rebooted or replaced and nobody said that it may. Pulumi prints it without a stack. */
-class RefusedAdoptionError extends pulumi.RunError {
+/** Thrown where a server would have to be rebooted or replaced and nobody said that it may. */
+class RefusedAdoptionError extends PlainError {
   constructor(text: string) {
-    super(text);
-    // Thrown inside an `apply`, the message would get "error serializing property …" put in front once for every resource.
-    Object.defineProperty(this, "message", { get: () => text, set: () => undefined });
+    super("RefusedAdoptionError", text);
   }
 }
 

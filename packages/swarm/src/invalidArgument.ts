@@ -1,19 +1,17 @@
 /** How a wrong argument is told: the path, what was given, what is allowed; never a secret. */
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod";
+import { PlainError } from "./plainError";
 
-/** Thrown before anything is created. Pulumi prints a `RunError` without a stack trace. */
-export class InvalidArgumentError extends pulumi.RunError {
+/** Thrown before anything is created. */
+export class InvalidArgumentError extends PlainError {
   /** Paths of the arguments that are wrong, such as `policy.ports[0].port`. */
   readonly paths: readonly string[];
 
   constructor(component: string, problems: readonly Problem[]) {
     const lines = problems.map(({ path, given, allowed }) => `  ${path}: given ${given}; allowed: ${allowed}`);
     const text = `${component}: invalid argument${problems.length > 1 ? "s" : ""}\n${lines.join("\n")}`;
-    super(text);
-    // Thrown inside an `apply`, the message would get "error serializing property …" put in front once for every resource.
-    Object.defineProperty(this, "message", { get: () => text, set: () => undefined });
-    this.name = "InvalidArgumentError";
+    super("InvalidArgumentError", text);
     this.paths = problems.map((problem) => problem.path);
   }
 }

@@ -156,6 +156,28 @@ describe.skipIf(blocked !== undefined)(`verifier${blocked === undefined ? "" : `
     expect(failed).toEqual(["egress-forwarding"]);
   });
 
+  it("goes with the way out, on probation too, and the way out comes back whole", () => {
+    const nat = () => must("iptables-nft -t nat -S; ip6tables-nft -t nat -S");
+    const shut = parsePayload(payload);
+    const without = { ...shut, hooks: shut.hooks.filter(({ table }) => table !== "nat") };
+    const noNat = <T extends { readonly name: string }>(tables: readonly T[]) => tables.filter((t) => t.name !== "nat");
+    const other = renderPayload({ ...without, inet: noNat(shut.inet), inet6: noNat(shut.inet6) });
+    expect(nat().match(/^-A POSTROUTING -j HC-NAT$/gm)).toHaveLength(2);
+    must('sh "$AGENT" apply', other);
+    expect(nat()).not.toContain("HC-NAT");
+    expect(failing()).toEqual([]);
+    writeFileSync(forwarding, "0\n");
+    must('sh "$AGENT" apply --probation 60', payload);
+    expect(nat()).toContain("-A HC-NAT -s 10.0.0.0/16 -o eth0 -j MASQUERADE");
+    expect(readFileSync(forwarding, "utf8")).toBe("1\n");
+    must('sh "$AGENT" rollback');
+    expect(nat()).not.toContain("HC-NAT");
+    must('sh "$AGENT" apply', payload);
+    must("iptables-nft -t nat -D POSTROUTING -j HC-NAT; iptables-nft -t nat -F HC-NAT");
+    must('sh "$AGENT" check');
+    expect(nat().match(/^-A POSTROUTING -j HC-NAT$/gm)).toHaveLength(2);
+  }, 60_000);
+
   it("finds nothing wrong when all is undone", () => {
     expect(failing()).toEqual([]);
   });
