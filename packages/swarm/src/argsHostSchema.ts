@@ -1,6 +1,7 @@
 /** The run-time check of what every host and server takes (`argsHost.ts`), with its defaults. */
 import * as z from "zod";
 import { DockerChannel } from "./argsHost";
+import { parseAddress4 } from "./cidr";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
 import { publicKeyOf, SshKeyError } from "./remote/sshKey";
 
@@ -29,6 +30,10 @@ export const hostKeySchema = text(
   /^(ssh-ed25519 [A-Za-z0-9+/]{68}|(ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]{100,1500}={0,2})( [^\n]*)?\n?$/,
   "a host key of one line, such as ecdsa-sha2-nistp256 AAAA… or ssh-ed25519 AAAA…",
 );
+
+export const address4 = z
+  .string({ error: "an IPv4 address" })
+  .refine((value) => parseAddress4(value) !== undefined, { error: "an IPv4 address, such as 10.0.0.254" });
 
 /** A name that a host can have in DNS. */
 export const hostName = text(

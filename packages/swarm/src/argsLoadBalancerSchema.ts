@@ -1,7 +1,7 @@
 /** The run-time check of `argsLoadBalancer.ts`, with its defaults; `loadBalancerPlan.ts` checks it against the rest of the cluster. */
 import * as z from "zod";
+import { address4, location } from "./argsHostSchema";
 import { LoadBalancerAlgorithm, LoadBalancerProtocol } from "./argsLoadBalancer";
-import { parseAddress4 } from "./cidr";
 import { flag, oneOf, strict, text, whole } from "./invalidArgument";
 
 /** What the types can bear. Types that come later are left to Hetzner Cloud to judge. */
@@ -56,16 +56,12 @@ const service = strict({
     return { ...rest, publishedPort: dialed, healthCheck: { ...check, protocol: checked, port: at, timeout } };
   });
 
-const privateIp = z.string({ error: "an IPv4 address" }).refine((value) => parseAddress4(value) !== undefined, {
-  error: "an IPv4 address, such as 10.0.0.254",
-});
-
 export const loadBalancerSchema = strict({
   services: z.array(service, { error: "a list of services" }).min(1, { error: "at least one service" }),
   type: text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud load balancer type, such as lb11").default("lb11"),
-  location: text(/^[a-z0-9-]{2,30}$/, "a Hetzner Cloud location, such as fsn1").optional(),
+  location: location.optional(),
   algorithm: oneOf(LoadBalancerAlgorithm).default(LoadBalancerAlgorithm.RoundRobin),
-  privateIp: privateIp.optional(),
+  privateIp: address4.optional(),
   pools: z
     .array(z.string({ error: "a pool's name" }), { error: "a list of pools" })
     .min(1, { error: "at least one pool; leave it out for all" })

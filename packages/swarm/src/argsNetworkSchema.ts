@@ -2,9 +2,9 @@
 import * as z from "zod";
 import { existing } from "./argsHostSchema";
 import { BeyondLimits } from "./argsNetwork";
+import { egress } from "./argsPrivateSchema";
 import { contains, formatRange4, overlap, parseRange4, type Range4 } from "./cidr";
 import { flag, inputOf, oneOf, strict, text } from "./invalidArgument";
-import { egressSchema } from "./privateNodes";
 
 const subnetId = inputOf(text(/^[1-9]\d*-\d+\.\d+\.\d+\.\d+\/\d+$/, "the id of a subnet, such as 4711-10.0.1.0/24"));
 
@@ -22,7 +22,7 @@ export const network = strict({
   existing: existing.optional(),
   existingSubnet: strict({ id: subnetId }).optional(),
   overlayRange: range4.prefault("10.128.0.0/9"),
-  egress: egressSchema.optional(),
+  egress: egress.optional(),
 })
   .superRefine((value, context) => {
     const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });

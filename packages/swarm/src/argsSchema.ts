@@ -23,11 +23,12 @@ import {
 import { loadBalancerSchema } from "./argsLoadBalancerSchema";
 import { cloudFirewall, network, placementGroups } from "./argsNetworkSchema";
 import { nodeNames, pools } from "./argsPoolsSchema";
+import { bastion as bastionArgs } from "./argsPrivateSchema";
 import type { Same } from "./argsTypes";
 import { type Policy, policySchema, unknownScopeNames } from "./firewall";
-import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { addIssues, flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
 import { balancerIssues } from "./loadBalancerPlan";
-import { bastionSchema, privateProblems } from "./privateNodes";
+import { privateProblems } from "./privateNodes";
 
 const maintenance = strict({
   number: whole(0, 9999, "a number of maintenances").default(0),
@@ -98,7 +99,7 @@ export const swarmClusterSchema = strict({
   pools,
   clusterName: plainName.optional(),
   network: network.prefault({}),
-  bastion: bastionSchema.optional(),
+  bastion: bastionArgs.optional(),
   swarm: strict({
     joinTokenRotation: whole(0, 9999, "a number of rotations").default(0),
     autolock: flag.optional(),
@@ -109,8 +110,7 @@ export const swarmClusterSchema = strict({
 }).superRefine((cluster, context) => {
   const { policy, pools: given, loadBalancer, bastion } = cluster;
   const { existing: there, existingSubnet, egress } = cluster.network;
-  for (const { path, message, given: text } of loadBalancer === undefined ? [] : balancerIssues(loadBalancer, cluster))
-    context.addIssue({ code: "custom", path: ["loadBalancer", ...path], message, params: { given: text } });
+  if (loadBalancer !== undefined) addIssues(context, balancerIssues(loadBalancer, cluster), ["loadBalancer"]);
   if ((there ?? existingSubnet) === undefined)
     for (const [pool, { nodes = {} }] of Object.entries(given))
       for (const [name, { adopt: adopted }] of Object.entries(nodes))
@@ -128,8 +128,7 @@ export const swarmClusterSchema = strict({
     }),
   );
   const hasNetwork = (there ?? existingSubnet) !== undefined;
-  for (const { path, message, given: wrong } of privateProblems(reached, { egress, bastion, hasNetwork }))
-    context.addIssue({ code: "custom", path, message, params: { given: wrong } });
+  addIssues(context, privateProblems(reached, { egress, bastion, hasNetwork }));
   const unknown = unknownScopeNames(policy, { pools: Object.keys(given), nodes });
   if (unknown.length > 0)
     context.addIssue({

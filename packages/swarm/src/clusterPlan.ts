@@ -14,10 +14,11 @@ import type { Existing } from "./infrastructure";
 import { InvalidArgumentError, isDeferred, type Problem, parseArgument } from "./invalidArgument";
 import { type LoadBalancerPlan, planBalancer, withBalancer } from "./loadBalancerPlan";
 import { bornWith } from "./maintenance/nodeProgram";
+import { nodesRange } from "./networkPlan";
 import { placementGroups } from "./placement";
 import { knownNow, onlySsh, payloadOf } from "./policyPlan";
 import type { AddressedNode } from "./primaryIps";
-import { nodesRange, wayOutOf } from "./privateNodes";
+import { wayOutOf } from "./privateNodes";
 import { bootstrapHostKey } from "./remote/sshKey";
 
 /** Label of everything of a cluster in Hetzner Cloud; SSH's firewall finds the servers by it. */

@@ -1,12 +1,11 @@
-/** Nodes without a public address, as Hetzner Cloud and the hosts are asked for them. */
-import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { parse } from "yaml";
 import type { SwarmClusterArgs } from "./args";
 import { hiddenAddress, openAddress } from "./hardenedNode";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, isSecret, known, plain } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
+import { filesOf } from "./testing/userDataFiles";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const args: SwarmClusterArgs = {
@@ -19,27 +18,12 @@ const args: SwarmClusterArgs = {
   policy: { ssh: { sources: ["198.51.100.0/24"] } },
 };
 
-async function up(extra: Partial<SwarmClusterArgs> = {}, options: FakeOptions = {}) {
-  const cloud = await fakeCloud({ slow: true, ...options });
-  const cluster = new SwarmCluster("prod", { ...args, ...extra });
-  await cloud.settled();
-  return { cloud, cluster };
-}
+const up = (extra: Partial<SwarmClusterArgs> = {}, options: FakeOptions = {}) =>
+  madeCluster({ ...args, ...extra }, { slow: true, ...options });
 const steps = ["bootstrap", "agent", "policy", "membership", "peers"];
 const connectionOf = (cloud: FakeCloud, step: string) => plain(cloud.inputsOf(step).connection);
 
-/** What a server boots with, by path. */
-function filesOf(cloud: FakeCloud, server: string): Map<string, string> {
-  const { write_files: files } = parse(plain(cloud.inputsOf(server).userData)) as {
-    write_files: { path: string; encoding?: string; content: string }[];
-  };
-  return new Map(
-    files.map(({ path, encoding, content }) => [
-      path,
-      encoding === undefined ? content : gunzipSync(Buffer.from(content, "base64")).toString(),
-    ]),
-  );
-}
+const bornWith = (cloud: FakeCloud, server: string) => filesOf(plain(cloud.inputsOf(server).userData));
 
 describe("a node without a public address", () => {
   it("is a server without one, behind no cloud firewall, in a network that leads out before it boots", async () => {
@@ -83,12 +67,12 @@ describe("a node without a public address", () => {
 
   it("lets SSH in from the network, finds its way out before its first package, and the other end leads it out", async () => {
     const { cloud } = await up();
-    const payloadOf = (node: string) => filesOf(cloud, `prod-${node}`).get("/etc/hcloud-iptables/payload") ?? "";
+    const payloadOf = (node: string) => bornWith(cloud, `prod-${node}`).get("/etc/hcloud-iptables/payload") ?? "";
     expect(payloadOf("w1")).toContain("add hc-ssh-4 10.0.0.0/24");
     expect(payloadOf("w2")).toContain("-s 198.51.100.0/24 -p tcp -m tcp --dport 22 -j RETURN");
     expect(payloadOf("m1")).toContain("-A HC-NAT -s 10.0.0.0/24 -o eth0 -j MASQUERADE");
     expect(payloadOf("w1") + payloadOf("w2")).not.toContain("HC-NAT");
-    const setup = (node: string) => filesOf(cloud, `prod-${node}`).get("/opt/hcloud-swarm-setup.sh");
+    const setup = (node: string) => bornWith(cloud, `prod-${node}`).get("/opt/hcloud-swarm-setup.sh");
     expect(setup("w1")).toMatch(/default via 10\.0\.0\.1 /);
     expect(setup("w2")).not.toMatch(/way-out/);
     expect(cloud.inputsOf("prod-w1-policy").stdin).toContain("add hc-ssh-4 10.0.0.0/24");

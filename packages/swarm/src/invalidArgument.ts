@@ -46,6 +46,21 @@ export function isDeferred(value: unknown): value is pulumi.Output<unknown> | Pr
   return pulumi.Output.isInstance(value) || value instanceof Promise;
 }
 
+/** Something wrong across several arguments. */
+export interface Issue {
+  readonly path: readonly (string | number)[];
+  /** What is allowed. */
+  readonly message: string;
+  /** Safe to show. Default: what stands at the path. */
+  readonly given?: string;
+}
+
+/** Tells the issues to the schema; their paths begin at `at`. */
+export function addIssues(context: z.core.$RefinementCtx, issues: readonly Issue[], at: readonly string[] = []): void {
+  for (const { path, message, given } of issues)
+    context.addIssue({ code: "custom", path: [...at, ...path], message, params: { given } });
+}
+
 /** Accepts a value that is known later unseen; checks any other against `schema` now. */
 export function inputOf<T>(schema: z.ZodType<T>): z.ZodType<pulumi.Input<T>, pulumi.Input<T>> {
   return z.custom<pulumi.Input<T>>().superRefine((value, context) => {

@@ -8,6 +8,7 @@ import { addKeyProgram, removeKeyProgram, upgradeProgram } from "./host";
 import { bootstrapHostKey, fingerprintOf } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, isSecret, plain } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
 
 const was = bootstrapHostKey("the old one", "key", "pair");
 const is = bootstrapHostKey("the new one", "key", "pair");
@@ -19,12 +20,8 @@ const pools: SwarmClusterArgs["pools"] = {
   w: { role: "worker", nodes: { w1: {} } },
 };
 
-async function up(ssh: SshArgs, extra: Partial<SwarmClusterArgs> = {}, options: FakeOptions = {}) {
-  const cloud = await fakeCloud({ slow: true, ...options });
-  const cluster = new SwarmCluster("prod", { ssh, pools, ...extra });
-  await cloud.settled();
-  return { cloud, cluster };
-}
+const up = (ssh: SshArgs, extra: Partial<SwarmClusterArgs> = {}, options: FakeOptions = {}) =>
+  madeCluster({ ssh, pools, ...extra }, { slow: true, ...options });
 const keyOf = (cloud: FakeCloud, step: string): string => plain(cloud.inputsOf(step).connection).privateKey.trim();
 const names = (cloud: FakeCloud): string[] => cloud.asked.map((one) => one.name).sort();
 /** What stands in plain text somewhere among what was asked for. */

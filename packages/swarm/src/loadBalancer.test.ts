@@ -3,7 +3,8 @@ import { describe, expect, it, vi } from "vitest";
 import type { SwarmClusterArgs } from "./args";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
-import { type FakeCloud, fakeCloud, known, plain } from "./testing/fakeCloud";
+import { type FakeCloud, type FakeOptions, fakeCloud, known, plain } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const { publicKey: hostKey } = bootstrapHostKey("a test", "of a", "host");
@@ -13,15 +14,8 @@ const args: SwarmClusterArgs = {
   loadBalancer: { services: [{ listenPort: 443, publishedPort: 8443 }, { listenPort: 80 }] },
 };
 
-async function up(
-  extra: Partial<SwarmClusterArgs> = {},
-  options = {},
-): Promise<{ cloud: FakeCloud; cluster: SwarmCluster }> {
-  const cloud = await fakeCloud(options);
-  const cluster = new SwarmCluster("prod", { ...args, ...extra });
-  await cloud.settled();
-  return { cloud, cluster };
-}
+const up = (extra: Partial<SwarmClusterArgs> = {}, options: FakeOptions = {}) =>
+  madeCluster({ ...args, ...extra }, options);
 
 const piecesOf = (cloud: FakeCloud) => cloud.asked.map((one) => one.name).filter((name) => /load-balancer/.test(name));
 

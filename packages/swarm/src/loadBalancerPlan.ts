@@ -1,7 +1,10 @@
 /** A cluster's load balancer as plain data: its address, what it makes of the policy, and what is wrong with it. */
+import { serverDefaults } from "./argsHostSchema";
 import { balancerLimits, type LoadBalancerInput } from "./argsLoadBalancerSchema";
 import { contains, formatAddress4, formatRange4, lastOf, parseAddress4, parseRange4, type Range4 } from "./cidr";
 import { mergeEntries, type Policy, type PolicyEntry, swarmPorts } from "./firewall";
+import type { Issue } from "./invalidArgument";
+import { gatewayOf } from "./networkPlan";
 
 /** The arguments of a cluster, as far as its load balancer depends on them. */
 export interface BalancedCluster {
@@ -32,30 +35,24 @@ export interface LoadBalancerPlan extends Omit<LoadBalancerInput, "privateIp" | 
   readonly location: string;
 }
 
-/** Something wrong, as an issue of a schema says it. */
-export interface BalancerIssue {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly given?: string;
-}
-
-const locationZone = { location: "fsn1", zone: "eu-central" } as const;
+/** Of the location where nobody names one. */
+const defaultZone = "eu-central";
 
 /** @throws Error for what `balancerIssues` finds something wrong with. */
 export function planBalancer(input: LoadBalancerInput, cluster: BalancedCluster): LoadBalancerPlan {
   const privateIp = input.privateIp ?? lastFree(cluster);
   if (privateIp === undefined) throw new Error("no private address for the load balancer");
-  return { ...input, privateIp, location: input.location ?? locationZone.location };
+  return { ...input, privateIp, location: input.location ?? serverDefaults.location };
 }
 
 /** Everything that is wrong with a load balancer in front of the cluster. */
-export function balancerIssues(input: LoadBalancerInput, cluster: BalancedCluster): readonly BalancerIssue[] {
+export function balancerIssues(input: LoadBalancerInput, cluster: BalancedCluster): readonly Issue[] {
   const { zone, existing, existingSubnet } = cluster.network;
   const isMade = (pool: BalancedPool) =>
     Object.values(pool.nodes ?? { any: {} }).some(({ adopt }) => adopt?.mayReplace ?? true);
   if ((existing ?? existingSubnet) === undefined && !Object.values(cluster.pools).some(isMade))
     return [{ path: [], message: "nothing, or the network that the adopted servers are in as network.existing" }];
-  const farAway = input.location === undefined && zone !== locationZone.zone;
+  const farAway = input.location === undefined && zone !== defaultZone;
   return [
     ...(farAway ? [{ path: ["location"], message: `a location in the network's zone ${zone}` }] : []),
     ...addressIssues(input, cluster),
@@ -64,7 +61,7 @@ export function balancerIssues(input: LoadBalancerInput, cluster: BalancedCluste
   ];
 }
 
-function addressIssues({ privateIp }: LoadBalancerInput, cluster: BalancedCluster): readonly BalancerIssue[] {
+function addressIssues({ privateIp }: LoadBalancerInput, cluster: BalancedCluster): readonly Issue[] {
   const path = ["privateIp"];
   const subnet = subnetOf(cluster);
   if (privateIp === undefined) {
@@ -79,7 +76,7 @@ function addressIssues({ privateIp }: LoadBalancerInput, cluster: BalancedCluste
   return takenIn(cluster).includes(privateIp) ? [{ path, message: "an address that no node has" }] : [];
 }
 
-function poolIssues({ pools, type }: LoadBalancerInput, cluster: BalancedCluster): readonly BalancerIssue[] {
+function poolIssues({ pools, type }: LoadBalancerInput, cluster: BalancedCluster): readonly Issue[] {
   const known = Object.keys(cluster.pools);
   const unknown = (pools ?? []).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
@@ -97,7 +94,7 @@ function poolIssues({ pools, type }: LoadBalancerInput, cluster: BalancedCluster
   return [{ path: ["type"], message, given: `${type}, which has at most ${limit} targets` }];
 }
 
-function portIssues({ services }: LoadBalancerInput, { policy }: BalancedCluster): readonly BalancerIssue[] {
+function portIssues({ services }: LoadBalancerInput, { policy }: BalancedCluster): readonly Issue[] {
   const closed = new Map<number, string>([
     ...swarmPorts({ name: "", pool: "", role: "manager" }).map(({ port }) => [port, "a port of swarm's"] as const),
     [policy.ssh.port, "SSH's port"],
@@ -152,9 +149,8 @@ function lastFree(cluster: BalancedCluster): string | undefined {
 /** Whether Hetzner Cloud gives that address away: neither the first or last of the subnet nor the network's gateway. */
 function isUsable(text: string, subnet: Range4, { network }: BalancedCluster): boolean {
   const address = parseAddress4(text);
-  const gateway = (parseRange4(network.ipRange)?.first ?? 0) + 1;
   if (address === undefined || !contains(subnet, { first: address, prefix: 32 })) return false;
-  return address !== subnet.first && address !== lastOf(subnet) && address !== gateway;
+  return address !== subnet.first && address !== lastOf(subnet) && text !== gatewayOf(network.ipRange);
 }
 
 /** The subnet of the nodes, where it is known from the start: the id of one that is there ends with its range. */

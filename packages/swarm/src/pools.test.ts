@@ -1,21 +1,16 @@
-/** What pools and nodes are told beside their shape, as the program asks for it. */
-import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { parse } from "yaml";
 import type { SwarmClusterArgs } from "./args";
 import { refuseElsewhere } from "./primaryIps";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import { type FakeCloud, type FakeOptions, fakeCloud, plain } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
+import { filesOf } from "./testing/userDataFiles";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 
-async function up(args: Partial<SwarmClusterArgs> & Pick<SwarmClusterArgs, "pools">, options: FakeOptions = {}) {
-  const cloud = await fakeCloud(options);
-  new SwarmCluster("prod", { ssh: { privateKey }, ...args });
-  await cloud.settled();
-  return cloud;
-}
+const up = async (args: Partial<SwarmClusterArgs> & Pick<SwarmClusterArgs, "pools">, options: FakeOptions = {}) =>
+  (await madeCluster({ ssh: { privateKey }, ...args }, options)).cloud;
 
 describe("labels in the swarm", () => {
   const pools = {
@@ -86,18 +81,7 @@ describe("labels in the swarm", () => {
   });
 });
 
-/** The files that a server is born with, by their paths. */
-function bornWith(cloud: FakeCloud, server: string): Map<string, string> {
-  const { write_files: files } = parse(plain(cloud.inputsOf(server).userData)) as {
-    write_files: { path: string; encoding?: string; content: string }[];
-  };
-  return new Map(
-    files.map(({ path, encoding, content }) => [
-      path,
-      encoding === undefined ? content : gunzipSync(Buffer.from(content, "base64")).toString(),
-    ]),
-  );
-}
+const bornWith = (cloud: FakeCloud, server: string) => filesOf(plain(cloud.inputsOf(server).userData));
 
 /** What the program is refused with. */
 async function refusal(pools: object): Promise<string> {

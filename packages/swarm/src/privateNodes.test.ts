@@ -5,7 +5,7 @@ import type { SwarmClusterArgs } from "./args";
 import type { BastionArgs } from "./argsPrivate";
 import { factsOf, planCluster } from "./clusterPlan";
 import { InvalidArgumentError } from "./invalidArgument";
-import { bastionNodeOf, gatewayOf } from "./privateNodes";
+import { bastionNodeOf } from "./privateNodes";
 import { bootstrapHostKey } from "./remote/sshKey";
 
 beforeAll(() =>
@@ -215,10 +215,4 @@ describe("nodes without a public address", () => {
       { numRuns: 300 },
     );
   });
-
-  it.each([
-    ["10.0.0.0/16", "10.0.0.1"],
-    ["172.16.128.0/17", "172.16.128.1"],
-    ["192.168.7.128/25", "192.168.7.129"],
-  ])("know the router of %s", (range, router) => expect(gatewayOf(range)).toBe(router));
 });

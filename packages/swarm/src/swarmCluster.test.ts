@@ -1,12 +1,12 @@
-import { gunzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import { parse } from "yaml";
 import type { SwarmClusterArgs } from "./args";
 import { agentDigest, upgradeProgram } from "./host";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
-import { type FakeCloud, fakeCloud, hostKey, isSecret, known, plain, tokens } from "./testing/fakeCloud";
+import { type FakeOptions, fakeCloud, hostKey, isSecret, known, plain, tokens } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
+import { filesOf } from "./testing/userDataFiles";
 
 const { privateKey, publicKey } = bootstrapHostKey("a test", "key", "pair");
 const args: SwarmClusterArgs = {
@@ -14,15 +14,8 @@ const args: SwarmClusterArgs = {
   pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", count: 2 } },
 };
 
-async function up(
-  extra: Partial<SwarmClusterArgs> = {},
-  options = {},
-): Promise<{ cloud: FakeCloud; cluster: SwarmCluster }> {
-  const cloud = await fakeCloud(options);
-  const cluster = new SwarmCluster("prod", { ...args, ...extra });
-  await cloud.settled();
-  return { cloud, cluster };
-}
+const up = (extra: Partial<SwarmClusterArgs> = {}, options: FakeOptions = {}) =>
+  madeCluster({ ...args, ...extra }, options);
 
 describe("SwarmCluster", () => {
   it("makes everything once, under the component's name", async () => {
@@ -133,11 +126,7 @@ describe("SwarmCluster", () => {
       policy: { publishedPorts: [{ port: 443, sources }] },
       cloudFirewall: { enabled: false },
     });
-    const files: { path: string; content: string }[] = parse(
-      plain(cloud.inputsOf("prod-worker-1").userData),
-    ).write_files;
-    const packed = files.find(({ path }) => path === "/etc/hcloud-iptables/payload")?.content ?? "";
-    const booted = gunzipSync(Buffer.from(packed, "base64")).toString();
+    const booted = filesOf(plain(cloud.inputsOf("prod-worker-1").userData)).get("/etc/hcloud-iptables/payload");
     expect(booted).toContain("--dport 22 ");
     expect(booted).not.toContain("443");
     const sent = plain(cloud.inputsOf("prod-worker-1-policy").stdin);

@@ -5,8 +5,8 @@ import { parse } from "yaml";
 import type { MaintenanceArgs, SwarmClusterArgs } from "./args";
 import { planCluster } from "./clusterPlan";
 import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { type FakeCloud, type FakeOptions, fakeCloud, isSecret, known, plain, tokens } from "./testing/fakeCloud";
+import { type FakeCloud, type FakeOptions, isSecret, known, plain, tokens } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const pools: SwarmClusterArgs["pools"] = {
@@ -20,13 +20,11 @@ const swarm = [
 const parts = ["prepare", "drain", "work", "verify", "activate"];
 const order = ["w1", "m2", "m3", "m1"];
 
-async function up(maintenance: MaintenanceArgs | undefined, options: FakeOptions = {}, more: object = {}) {
-  const cloud = await fakeCloud({ slow: true, swarm, founder: "1", ...options });
-  const args = { ssh: { privateKey }, pools, ...(maintenance === undefined ? {} : { maintenance }), ...more };
-  const cluster = new SwarmCluster("prod", args);
-  await cloud.settled();
-  return { cloud, cluster };
-}
+const up = (maintenance: MaintenanceArgs | undefined, options: FakeOptions = {}, more: object = {}) =>
+  madeCluster(
+    { ssh: { privateKey }, pools, ...(maintenance === undefined ? {} : { maintenance }), ...more },
+    { slow: true, swarm, founder: "1", ...options },
+  );
 const part = (cloud: FakeCloud, node: string, kind: string) => cloud.inputsOf(`prod-${node}-maintenance-${kind}`);
 const hostOf = (cloud: FakeCloud, node: string, kind: string) => plain(part(cloud, node, kind).connection).host;
 

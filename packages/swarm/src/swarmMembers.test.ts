@@ -15,6 +15,7 @@ import {
   plain,
   tokens,
 } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const named = (role: "manager" | "worker", ...names: string[]): PoolArgs => ({
@@ -30,12 +31,8 @@ const members = (managers: string[], workers: string[], dead: string[] = []): Fa
   ...workers.map((name) => ({ name, role: "worker" as const, dead: dead.includes(name) })),
 ];
 
-async function up(args: Partial<SwarmClusterArgs> & Pick<SwarmClusterArgs, "pools">, options: FakeOptions = {}) {
-  const cloud = await fakeCloud({ slow: true, ...options });
-  const cluster = new SwarmCluster("prod", { ssh: { privateKey }, ...args });
-  await cloud.settled();
-  return { cloud, cluster };
-}
+const up = (args: Partial<SwarmClusterArgs> & Pick<SwarmClusterArgs, "pools">, options: FakeOptions = {}) =>
+  madeCluster({ ssh: { privateKey }, ...args }, { slow: true, ...options });
 /** The steps that a cluster's step carries out, or nothing. */
 const stepsOf = (cloud: FakeCloud, name: string): string[] | undefined => {
   const { create, stdin } = cloud.inputsOf(`prod-${name}`);

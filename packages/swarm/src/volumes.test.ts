@@ -5,17 +5,15 @@ import { refuseElsewhere } from "./disks";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import { type FakeOptions, fakeCloud } from "./testing/fakeCloud";
+import { madeCluster } from "./testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const manager = { role: "manager", count: 1 } as const;
 const data = { volumes: { data: { size: 10 }, logs: { size: 20, format: "xfs", mountPath: "/srv/logs" } } } as const;
 
 async function up(worker: object, options: FakeOptions = {}, more: Partial<SwarmClusterArgs> = {}) {
-  const cloud = await fakeCloud(options);
   const pools = { manager, worker: { role: "worker", ...worker } } as SwarmClusterArgs["pools"];
-  new SwarmCluster("prod", { ssh: { privateKey }, ...more, pools });
-  await cloud.settled();
-  return cloud;
+  return (await madeCluster({ ssh: { privateKey }, ...more, pools }, options)).cloud;
 }
 
 describe("volumes of a pool", () => {

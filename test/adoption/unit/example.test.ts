@@ -3,15 +3,15 @@ import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reportOf } from "../../../packages/preview-report/src/index";
-import { type Cloud, engine, hostKey, onCloud, openCloud, openPulumi, type Project } from "./cloud";
+import { type Cloud, type Deployment, hostKey, onCloud, openDeployment, type Project } from "../../provider/cloud";
 
 const example = join(import.meta.dirname, "../../../examples/existing-stack");
 let cloud: Cloud;
 let project: Project;
+let deployment: Deployment;
 beforeAll(async () => {
-  const path = engine();
-  cloud = await openCloud();
-  project = await openPulumi(cloud, path);
+  deployment = await openDeployment();
+  ({ cloud, project } = deployment);
   for (const file of ["index.ts", "tsconfig.json"])
     writeFileSync(join(project.dir, file), readFileSync(join(example, file)));
   rmSync(join(project.dir, "node_modules"), { recursive: true });
@@ -21,10 +21,7 @@ beforeAll(async () => {
   const runtime = "runtime:\n  name: nodejs\n  options:\n    typescript: true\n";
   writeFileSync(description ?? "", `name: engine-check\n${runtime}`);
 }, 1_200_000);
-afterAll(async () => {
-  await project?.close();
-  await cloud?.close();
-});
+afterAll(() => deployment?.close());
 
 test("adopts a swarm's servers by id, and touches nothing in Hetzner Cloud", { timeout: 120_000 }, async () => {
   const { network } = await cloud.call("POST", "/networks", {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Cloud, engine, key, onCloud, openCloud, openPulumi, type Project } from "./cloud";
+import { type Cloud, engine, key, onCloud, openCloud, openPulumi, type Project } from "../../provider/cloud";
 
 const timeout = 120_000;
 let path: string;

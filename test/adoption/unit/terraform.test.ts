@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Cloud, engine, key, onCloud, openCloud, openPulumi, type Project } from "./cloud";
+import { type Cloud, engine, key, onCloud, openCloud, openPulumi, type Project } from "../../provider/cloud";
 
 const timeout = 240_000;
 const root = join(import.meta.dirname, "../../..");

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { type Cloud, engine, hostKey, key, openCloud } from "../../adoption/unit/cloud.js";
+import { type Cloud, engine, hostKey, key, openCloud } from "../../provider/cloud.js";
 import { normalise } from "./normalise.js";
 import { type ProgramName, planted, type Scenario, type Settings } from "./scenarios.js";
 

@@ -1,6 +1,6 @@
 /** Recorded events of the real engine, and the reports on them that were read and found right. */
 import { describe, expect, it } from "vitest";
-import { key } from "../../adoption/unit/cloud.js";
+import { key } from "../../provider/cloud.js";
 import { goldenForms, goldenOf, hasLog, readGolden, readLog } from "../src/recorded.js";
 import { planted, scenarios } from "../src/scenarios.js";
 

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { compileRuleset, normalizePolicy, renderPayload } from "../firewall";
+import { filesOf } from "../testing/userDataFiles";
 import { agentScript } from "./agentSources";
 import { bootstrapProgram } from "./bootstrap";
 import { setupProgram, setupStamp } from "./setup";
@@ -23,23 +23,6 @@ const plan = {
 } as const;
 
 const wayOut = { gateway: "10.0.0.1", resolvers: ["185.12.64.1", "185.12.64.2"] };
-
-interface WrittenFile {
-  path: string;
-  permissions: string;
-  encoding?: string;
-  content: string;
-}
-
-function filesOf(text: string): Map<string, string> {
-  const config = parse(text) as { write_files: WrittenFile[] };
-  return new Map(
-    config.write_files.map(({ path, encoding, content }) => [
-      path,
-      encoding === undefined ? content : gunzipSync(Buffer.from(content, "base64")).toString(),
-    ]),
-  );
-}
 
 describe("userData", () => {
   const text = userData(plan);

@@ -2,26 +2,24 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-export interface SshTarget {
+interface SshHost {
   readonly host: pulumi.Input<string>;
   readonly port: number;
   readonly user: string;
   readonly privateKey: pulumi.Input<string>;
   /** The one public key that the host must prove to have, `ssh-ed25519 AAAA…`. There is no connection without. */
   readonly hostKey: pulumi.Input<string>;
+}
+
+export interface SshTarget extends SshHost {
   /** How long to keep dialling, at most, in seconds. */
   readonly dialSeconds: number;
   /** A host between, over which the host is reached. Default: none. */
   readonly proxy?: ProxyTarget;
 }
 
-/** A bastion; it has to prove its key, too. */
-export interface ProxyTarget {
-  readonly host: pulumi.Input<string>;
-  readonly port: number;
-  readonly user: string;
-  readonly privateKey: pulumi.Input<string>;
-  readonly hostKey: pulumi.Input<string>;
+/** A bastion. */
+export interface ProxyTarget extends SshHost {
   /** It is a server of the component, whose SSH key changes when the component's does. */
   readonly isServer: boolean;
 }

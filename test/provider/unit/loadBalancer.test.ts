@@ -1,19 +1,16 @@
 /** A cluster's load balancer with the real engine and provider, against Hetzner Cloud's API without machines. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Cloud, engine, openCloud, openPulumi, type Project } from "../../adoption/unit/cloud";
+import { type Cloud, type Deployment, openDeployment, type Project } from "../cloud";
 
 const timeout = 1_200_000;
 let cloud: Cloud;
 let project: Project;
+let deployment: Deployment;
 beforeAll(async () => {
-  const path = engine();
-  cloud = await openCloud();
-  project = await openPulumi(cloud, path);
+  deployment = await openDeployment();
+  ({ cloud, project } = deployment);
 }, timeout);
-afterAll(async () => {
-  await project?.close();
-  await cloud?.close();
-});
+afterAll(() => deployment?.close());
 
 /** Two labelled servers and one that was there before, in front of which the component's own functions put a load balancer. */
 const program = (balancer?: object) => `
@@ -65,14 +62,8 @@ const more = {
   ],
 };
 
-/** What `up` would do to something, and does; and that the next one, with a look at the cloud, does nothing. */
-async function up(balancer?: object): Promise<readonly string[]> {
-  project.program(program(balancer));
-  const steps = (await project.preview()).filter(({ op }) => op !== "same");
-  await project.run(["up", "--yes", "--skip-preview", "--non-interactive"]);
-  await project.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
-  return steps.map(({ op, resource }) => `${op} ${resource}`).filter((step) => /LoadBalancer/.test(step));
-}
+const up = async (balancer?: object): Promise<readonly string[]> =>
+  (await deployment.apply(program(balancer))).filter((step) => /LoadBalancer/.test(step));
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are JSON that each test knows the shape of
 async function balancers(): Promise<readonly any[]> {

@@ -1,19 +1,16 @@
 /** Addresses that outlast a node's server, with the real engine and provider, against Hetzner Cloud's API without machines. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Cloud, engine, openCloud, openPulumi, type Project } from "../../adoption/unit/cloud";
+import { type Cloud, type Deployment, openDeployment, type Project } from "../cloud";
 
 const timeout = 1_200_000;
 let cloud: Cloud;
 let project: Project;
+let deployment: Deployment;
 beforeAll(async () => {
-  const path = engine();
-  cloud = await openCloud();
-  project = await openPulumi(cloud, path);
+  deployment = await openDeployment();
+  ({ cloud, project } = deployment);
 }, timeout);
-afterAll(async () => {
-  await project?.close();
-  await cloud?.close();
-});
+afterAll(() => deployment?.close());
 
 /** One worker's server as the component makes it, by the component's own functions: no host is reached. */
 const program = (node?: object) => `
@@ -52,17 +49,8 @@ async function servers(): Promise<readonly Server[]> {
 const named = async (name: string): Promise<any> =>
   (await cloud.call("GET", `/primary_ips?name=${name}`)).primary_ips[0];
 
-/** What `up` would do, and does; and that the next one, with a look at the cloud, does nothing. */
-async function up(node?: object): Promise<readonly string[]> {
-  project.program(program(node));
-  const steps = (await project.preview()).filter(({ op }) => op !== "same");
-  await project.run(["up", "--yes", "--skip-preview", "--non-interactive"]);
-  await project.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
-  return steps
-    .map(({ op, resource }) => `${op} ${resource}`)
-    .filter((step) => /Server|PrimaryIp/.test(step))
-    .sort();
-}
+const up = async (node?: object): Promise<readonly string[]> =>
+  (await deployment.apply(program(node))).filter((step) => /Server|PrimaryIp/.test(step));
 
 const both = { primaryIps: { ipv4: {}, ipv6: {} } };
 let born: Server;

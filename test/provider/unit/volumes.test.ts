@@ -1,19 +1,16 @@
 /** Disks that outlast a node's server, with the real engine and provider, against Hetzner Cloud's API without machines. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Cloud, engine, openCloud, openPulumi, type Project } from "../../adoption/unit/cloud";
+import { type Cloud, type Deployment, openDeployment, type Project } from "../cloud";
 
 const timeout = 1_200_000;
 let cloud: Cloud;
 let project: Project;
+let deployment: Deployment;
 beforeAll(async () => {
-  const path = engine();
-  cloud = await openCloud();
-  project = await openPulumi(cloud, path);
+  deployment = await openDeployment();
+  ({ cloud, project } = deployment);
 }, timeout);
-afterAll(async () => {
-  await project?.close();
-  await cloud?.close();
-});
+afterAll(() => deployment?.close());
 
 /** One worker's server and its disks as the component makes them, by the component's own functions: no host is reached. */
 const program = (worker: object) => `
@@ -39,17 +36,8 @@ const volumes = async (): Promise<any[]> => (await cloud.call("GET", "/volumes?s
 // biome-ignore lint/suspicious/noExplicitAny: an answer of the API
 const servers = async (): Promise<any[]> => (await cloud.call("GET", "/servers")).servers;
 
-/** What `up` would do, and does; and that the next one, with a look at the cloud, does nothing. */
-async function up(worker: object, ...flags: string[]): Promise<readonly string[]> {
-  project.program(program(worker));
-  const steps = (await project.preview()).filter(({ op }) => op !== "same");
-  await project.run(["up", "--yes", "--skip-preview", "--non-interactive", ...flags]);
-  await project.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
-  return steps
-    .map(({ op, resource }) => `${op} ${resource}`)
-    .filter((step) => /Server|Volume/.test(step))
-    .sort();
-}
+const up = async (worker: object, ...flags: string[]): Promise<readonly string[]> =>
+  (await deployment.apply(program(worker), ...flags)).filter((step) => /Server|Volume/.test(step));
 
 const two = { data: { size: 10 }, logs: { size: 20, format: "xfs" } };
 const worker = (node: object, more: object = {}) => ({ nodes: { w1: node }, volumes: two, ...more });

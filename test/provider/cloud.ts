@@ -1,13 +1,13 @@
-/** Hetzner Cloud's API without machines, and the real engine against it: what adoption does to servers, but for what runs on them. */
+/** Hetzner Cloud's API without machines, and the real engine and provider against it: what is done to servers, but for what runs on them. */
 import { execFileSync } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createApi, memoryStore } from "../../../packages/region/src/api/index.js";
-import { recordingBackend } from "../../../packages/region/src/api/testing/recordingBackend.js";
-import { bootstrapHostKey } from "../../../packages/swarm/src/remote/sshKey.js";
-import { openProject } from "../../engine/lib/stack.mjs";
+import { createApi, memoryStore } from "../../packages/region/src/api/index.js";
+import { recordingBackend } from "../../packages/region/src/api/testing/recordingBackend.js";
+import { bootstrapHostKey } from "../../packages/swarm/src/remote/sshKey.js";
+import { openProject } from "../engine/lib/stack.mjs";
 
-const root = join(import.meta.dirname, "../../..");
+const root = join(import.meta.dirname, "../..");
 
 /** The programs' SSH key, and a host key. */
 export const key = bootstrapHostKey("adoption", "without", "machines");
@@ -102,6 +102,39 @@ export async function openPulumi(cloud: Cloud, enginePath: string): Promise<Proj
         }))
         .filter(({ type }) => !type.startsWith("pulumi:"))
         .map(({ op, type, name }) => ({ op, resource: `${type.split(":").at(-1)} ${name}` }));
+    },
+  };
+}
+
+export interface Deployment {
+  readonly cloud: Cloud;
+  readonly project: Project;
+  /** Deploys a program; gives what the preview had said that it would do, and ends with a look at the cloud that finds nothing to do. */
+  apply(program: string, ...flags: string[]): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** A cloud, and a project of it; the engine is made where it is missing, which takes minutes. */
+export async function openDeployment(): Promise<Deployment> {
+  const path = engine();
+  const cloud = await openCloud();
+  const project = await openPulumi(cloud, path).catch(async (error: unknown) => {
+    await cloud.close();
+    throw error;
+  });
+  return {
+    cloud,
+    project,
+    async apply(program, ...flags) {
+      project.program(program);
+      const steps = (await project.preview()).filter(({ op }) => op !== "same");
+      await project.run(["up", "--yes", "--skip-preview", "--non-interactive", ...flags]);
+      await project.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
+      return steps.map(({ op, resource }) => `${op} ${resource}`).sort();
+    },
+    async close() {
+      await project.close();
+      await cloud.close();
     },
   };
 }
