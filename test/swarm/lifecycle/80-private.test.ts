@@ -7,6 +7,7 @@ import { z } from "zod";
 import {
   api,
   type ClusterNode,
+  eventually,
   hostAt,
   installResponderOn,
   type Probe,
@@ -74,17 +75,8 @@ const serverSchema = z.object({
 const serverOf = async (id: string) => serverSchema.parse(await api(life.region, "GET", `/servers/${id}`)).server;
 const idOf = z.object({ id: z.number() });
 
-/** Seconds until `holds`, of at most `limit`. */
-async function within(limit: number, holds: () => Promise<boolean>): Promise<number> {
-  const begin = Date.now();
-  for (;;) {
-    if (await holds().catch(() => false)) return (Date.now() - begin) / 1000;
-    if (Date.now() - begin > limit * 1000) throw new Error(`not within ${String(limit)} s`);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-  }
-}
-
 const defaultRoute = () => life.ssh(worker, "ip -4 route show default");
+const leadsOut = async () => (await defaultRoute()).includes("via 10.0.0.1");
 const waysOut = async () => {
   // The mirror's name comes from Hetzner's resolvers, and both are reached by the manager alone.
   await life.ssh(worker, "getent ahostsv4 mirror.region.internal");
@@ -193,20 +185,27 @@ describe("a private-only worker", () => {
   it("gets its route back when somebody drops it, and after a restart", async () => {
     expect(await defaultRoute()).toMatch(/^default via 10\.0\.0\.1 dev \S+ /);
     await life.ssh(worker, "ip -4 route del default");
-    const seconds = await within(60, async () => (await defaultRoute()).includes("via 10.0.0.1"));
+    const begin = Date.now();
+    await eventually("the default route", 60, leadsOut);
+    const seconds = (Date.now() - begin) / 1000;
     say(`    a dropped route was back after ${seconds.toFixed(0)} s`);
     const bootId = "cat /proc/sys/kernel/random/boot_id";
     const before = await life.ssh(worker, bootId);
     await life.ssh(worker, "systemctl reboot || :").catch(() => undefined);
-    await within(900, async () => (await life.ssh(worker, bootId)) !== before);
-    await within(120, async () => (await defaultRoute()).includes("via 10.0.0.1"));
+    await eventually("the reboot", 900, async () => (await life.ssh(worker, bootId)) !== before);
+    await eventually("the default route", 120, leadsOut);
     await waysOut();
-    await within(
+    await eventually(
+      "the swarm on it",
       300,
       async () => (await life.ssh(worker, "docker info --format '{{.Swarm.LocalNodeState}}'")) === "active",
     );
     const web = `curl -sf -m 10 -o /dev/null http://${manager.publicIpv4}/`;
-    await within(300, async () => (await life.region.exec("sh", ["-c", web], { reject: false })).exitCode === 0);
+    await eventually(
+      "the web service",
+      300,
+      async () => (await life.region.exec("sh", ["-c", web], { reject: false })).exitCode === 0,
+    );
     await expectWhole(life, life.cluster.outputs.swarmId);
   });
 
