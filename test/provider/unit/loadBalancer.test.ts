@@ -75,8 +75,8 @@ test("is made, and its targets are the cluster's servers on their private addres
     "create LoadBalancer prod-load-balancer",
     "create LoadBalancerNetwork prod-load-balancer-network",
     "create LoadBalancerService prod-load-balancer-service-80",
-    "create LoadBalancerTarget prod-load-balancer-targets",
     "create LoadBalancerTarget prod-load-balancer-target-old",
+    "create LoadBalancerTarget prod-load-balancer-targets",
   ]);
   const [balancer] = await balancers();
   expect(balancer).toMatchObject({
@@ -103,7 +103,7 @@ test("is made, and its targets are the cluster's servers on their private addres
 });
 
 test("is changed in place, and gets more services", { timeout }, async () => {
-  expect((await up(more)).sort()).toEqual([
+  expect(await up(more)).toEqual([
     "create LoadBalancerService prod-load-balancer-service-81",
     "create LoadBalancerService prod-load-balancer-service-82",
     "update LoadBalancer prod-load-balancer",
@@ -160,7 +160,7 @@ test("is replaced, with all that belongs to it, where its location changes", { t
 });
 
 test("goes, and the rest stays; all goes with the rest", { timeout }, async () => {
-  expect((await up()).sort()).toEqual([
+  expect(await up()).toEqual([
     "delete LoadBalancer prod-load-balancer",
     "delete LoadBalancerNetwork prod-load-balancer-network",
     "delete LoadBalancerService prod-load-balancer-service-80",

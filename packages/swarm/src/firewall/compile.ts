@@ -4,12 +4,12 @@
  * Our chains only ever take away (but for what a way out lets through, see egress.ts): what passes leaves with RETURN, never ACCEPT, so that Docker's own drops (clear-text VXLAN of
  * encrypted networks, isolation of bridges) and anyone else's (fail2ban) still follow. What does not pass is dropped.
  */
-import { type Family, formatNetwork, simplifyNetworks } from "./address";
+import type { Family } from "./address";
 import { comment, drop, fromPeers, icmpOf, pass, rule, single, toPeers } from "./builders";
 import { egressHooks, egressRules, egressTables } from "./egress";
-import { anySource, coversPorts, coversSources, networksOf, type PortOpening, rangesOverlap } from "./entries";
+import { anySource, coversPorts, type PortOpening, rangesOverlap } from "./entries";
 import { PolicyError } from "./errors";
-import { appliesTo, dataPathPortOf, isDataPath, managementPort, type NodeFacts, swarmPorts } from "./node";
+import { appliesTo, dataPathPortOf, isDataPath, managementPort, type NodeFacts, sshSources, swarmPorts } from "./node";
 import { type Opening, openingRules, openingsOn, setsOf, sourcesOf } from "./openings";
 import { dockerInterfaces, openingText, type Policy } from "./policy";
 import type { Chain, Hook, Match, Rule, Ruleset, Table } from "./ruleset";
@@ -65,7 +65,7 @@ function planOf(policy: Policy, node: NodeFacts): Plan {
     bridges: patterns.filter(
       (name) => !patterns.some((pattern) => pattern !== name && matchesInterface(pattern, name)),
     ),
-    ssh: { entry: { ...sshPort, sources: sshSources(policy, node) }, setName: "hc-ssh" },
+    ssh: { entry: { ...sshPort, sources: sshSources(policy.ssh.sources, node) }, setName: "hc-ssh" },
     published,
     hostServices: openingsOn(node, policy.hostServices, "h"),
     containerToHost: policy.containerToHost.map((opening) => ({
@@ -75,12 +75,6 @@ function planOf(policy: Policy, node: NodeFacts): Plan {
     publishedOnHost,
     reserved: own.filter((port) => publishedOnHost.some(({ entry }) => overlapsAny(port, [entry]))),
   };
-}
-
-/** A bastion asks from its address in the private network, whatever the policy's sources are at the bastion itself. */
-function sshSources({ ssh: { sources } }: Policy, { sshNetwork }: NodeFacts): readonly string[] {
-  if (sshNetwork === undefined || coversSources(sources, [sshNetwork])) return sources;
-  return simplifyNetworks(networksOf([...sources, sshNetwork])).map(formatNetwork);
 }
 
 function hooksOf(plan: Plan): readonly Hook[] {

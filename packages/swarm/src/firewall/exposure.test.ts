@@ -36,6 +36,14 @@ describe("exposure", () => {
     ]);
   });
 
+  it("of a node that is reached over a bastion is SSH from its network, too", () => {
+    const policy = normalizePolicy({ publishedPorts: [], ssh: { sources: ["192.0.2.1"] }, icmp: { echo: false } });
+    expect(exposureOf(policy, [{ ...db, sshNetwork: "10.0.0.0/24" }]).map(text)).toEqual([
+      "db-1 ipv4 tcp 22 10.0.0.0/24",
+      "db-1 ipv4 tcp 22 192.0.2.1/32",
+    ]);
+  });
+
   it("tells what a change opens and closes", () => {
     const { opened, closed } = diffExposure(
       rowsOf({}),

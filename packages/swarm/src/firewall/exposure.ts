@@ -1,6 +1,6 @@
 /** Exposure: the set of (node, family, protocol, port, source) that the outside can reach. */
 import { anySource, compareOpenings, mergeEntries, type PolicyEntry, type PortProtocol, rangeText } from "./entries";
-import { appliesTo, type NodeFacts } from "./node";
+import { appliesTo, type NodeFacts, sshSources } from "./node";
 import type { Policy } from "./policy";
 
 export interface ExposureRow {
@@ -22,13 +22,16 @@ export interface ExposureDiff {
  * Everything that a policy lets in from outside, by node: published ports, host services, SSH and ping. The swarm's own ports
  * are not here, being open to peers alone. Rows are sorted by node (in the order given), port, protocol and source.
  */
-export function exposureOf(policy: Policy, nodes: readonly Pick<NodeFacts, "name" | "pool">[]): readonly ExposureRow[] {
+export function exposureOf(
+  policy: Policy,
+  nodes: readonly Pick<NodeFacts, "name" | "pool" | "sshNetwork">[],
+): readonly ExposureRow[] {
   return nodes.flatMap((node) => {
     const ssh: PolicyEntry = {
       protocol: "tcp",
       port: policy.ssh.port,
       endPort: policy.ssh.port,
-      sources: policy.ssh.sources,
+      sources: sshSources(policy.ssh.sources, node),
     };
     const limited = [...policy.publishedPorts, ...policy.hostServices].filter((entry) => appliesTo(entry, node));
     const open = limited.map(({ protocol, port, endPort, sources }) => ({ protocol, port, endPort, sources }));

@@ -1,5 +1,6 @@
 /** What the firewall needs to know of a node, and which openings hold on it. */
-import { isEverywhere, type PolicyEntry, type PortOpening } from "./entries";
+import { formatNetwork, simplifyNetworks } from "./address";
+import { coversSources, isEverywhere, networksOf, type PolicyEntry, type PortOpening } from "./entries";
 
 export type NodeRole = "manager" | "worker" | "standalone";
 
@@ -61,4 +62,13 @@ export function isDataPath({ protocol, port }: PortOpening, node: NodeFacts): bo
 
 export function dataPathPortOf({ swarm }: NodeFacts): number {
   return swarm?.dataPathPort ?? defaultDataPathPort;
+}
+
+/** Who may use SSH. A bastion asks from its address in the private network, whatever the policy's sources are at the bastion itself. */
+export function sshSources(
+  sources: readonly string[],
+  { sshNetwork }: Pick<NodeFacts, "sshNetwork">,
+): readonly string[] {
+  if (sshNetwork === undefined || coversSources(sources, [sshNetwork])) return sources;
+  return simplifyNetworks(networksOf([...sources, sshNetwork])).map(formatNetwork);
 }
