@@ -1509,7 +1509,8 @@ export const unitFiles = {
     "Description=Regular check of the host firewall of hcloud-swarm",
     "",
     "[Timer]",
-    "OnBootSec=2min",
+    "# Not OnBootSec: Docker may still be starting at a first boot.",
+    "OnActiveSec=2min",
     "OnUnitActiveSec=5min",
     "",
     "[Install]",
@@ -1542,4 +1543,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "526c13404ceb";
+export const agentDigest = "ec08daf654c2";

@@ -72,7 +72,7 @@ describe("on a host", () => {
         const folder = name.endsWith(".conf") ? "docker.service.d/" : "";
         expect(readFileSync(join(home, "etc/systemd/system", folder, name), "utf8")).toBe(text);
       }
-      expect(calls()).toContain("systemctl enable --now hcloud-iptables.service hcloud-iptables-check.timer");
+      expect(calls()).toContain("systemctl start hcloud-iptables.service hcloud-iptables-check.timer");
       fake("../opt/hcloud-iptables.sh");
       expect(run(removeProgram()).status).toBe(0);
       expect(calls()).toContain("hcloud-iptables.sh remove");

@@ -90,8 +90,9 @@ export function armProgram(): string {
   const file = files.find(({ path }) => path === unitPath(dropIn));
   if (!file) throw new Error(`the agent has no ${dropIn}`);
   return `${put}
-${putText(file)}systemctl daemon-reload
-systemctl enable --now hcloud-iptables.service hcloud-iptables-check.timer >&2
+${putText(file)}systemctl --no-reload enable hcloud-iptables.service hcloud-iptables-check.timer >&2
+systemctl daemon-reload
+systemctl start hcloud-iptables.service hcloud-iptables-check.timer
 `;
 }
 
@@ -105,8 +106,8 @@ export function removeProgram(): string {
   const paths = files.map(({ path }) => path);
   return `set -eu
 main() {
-  systemctl disable --now hcloud-iptables-check.timer >&2 || :
-  systemctl disable hcloud-iptables.service >&2 || :
+  systemctl stop hcloud-iptables-check.timer || :
+  systemctl --no-reload disable hcloud-iptables.service hcloud-iptables-check.timer >&2 || :
   # First Docker lets go of the unit: stopping the unit would stop Docker with it.
   rm -f ${unitPath(dropIn)}
   systemctl daemon-reload

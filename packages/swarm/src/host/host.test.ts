@@ -92,7 +92,7 @@ describe("userData", () => {
     expect(setup).toContain("default via 10.7.0.1 ");
     expect(setup).toContain("DNS=192.0.2.53'");
     const at = (text: string) => setup.indexOf(text);
-    expect(at("systemctl mask nftables.service")).toBeLessThan(at("systemctl start hcloud-swarm-way-out.service"));
+    expect(at("systemctl --no-reload mask nftables.service")).toBeLessThan(at("systemctl start hcloud-swarm-way-out.service"));
     expect(at("until apt update")).toBeLessThan(at("\ninstall_packages iptables"));
     expect(setup).toMatch(/<<'EOF'\n#!\/bin\/sh\n/);
     expect(filesOf(text).get("/opt/hcloud-swarm-setup.sh")).not.toMatch(/way-out|until apt/);
@@ -158,7 +158,9 @@ describe("the setup, run with stand-ins", () => {
     const { called, status, stamp } = calls("20.10.24+dfsg1-1+deb12u1");
     expect({ status, stamp }).toEqual({ status: 0, stamp: true });
     const order = [
-      /^systemctl mask nftables/,
+      /^systemctl --no-reload mask nftables/,
+      /^systemctl --no-reload enable hcloud-iptables/,
+      /^systemctl daemon-reload/,
       /^apt-get .* iptables/,
       /start hcloud-iptables/,
       /^apt-get .*apparmor$/,

@@ -32,7 +32,10 @@ fail() { say "FAILED: $*" >&2; exit 1; }
 apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"; }
 
 # Its start and its stop both flush every rule, and an upgrade of its package may do either. Masked, never stopped.
-systemctl mask nftables.service
+systemctl --no-reload mask nftables.service
+# Once for all of these: a reload takes a small server that is busy booting many seconds.
+systemctl --no-reload enable hcloud-iptables.service hcloud-iptables-check.timer
+systemctl daemon-reload
 
 # An image with Docker in it: no port is published before the rules are in, and its first start finds its settings.
 if systemctl is-active --quiet docker.service docker.socket; then
@@ -64,8 +67,6 @@ update-alternatives --set iptables /usr/sbin/iptables-nft
 update-alternatives --set ip6tables /usr/sbin/ip6tables-nft
 
 say 'loading the rules'
-# Which reloads systemd's units too.
-systemctl enable hcloud-iptables.service hcloud-iptables-check.timer
 systemctl start hcloud-iptables.service || fail 'the rules could not be loaded, so Docker is not installed'
 systemctl is-active --quiet hcloud-iptables.service || fail 'the rules are not loaded, so Docker is not installed'
 
@@ -75,8 +76,8 @@ else
   say 'installing Docker'
 ${(channel === "docker" ? dockerRepository : debianDocker).replaceAll(/^(?=.)/gm, "  ")}
 fi
-# Its package has done so, but where a preset says no; again, it costs a slow machine minutes.
-systemctl is-enabled --quiet docker.service || systemctl enable docker.service
+# Its package has done so, but where a preset says no. 'enable' would ask its init script too, with a reload for each level.
+systemctl is-enabled --quiet docker.service || systemctl --no-reload add-wants multi-user.target docker.service
 systemctl start docker.service hcloud-iptables-check.timer
 `;
 }

@@ -63,7 +63,7 @@ describe.skipIf(!able)("systemd-analyze verify", () => {
 
   it.each([
     ["an unknown key in the drop-in", (text: string) => text.replace("Requires=", "Requirez="), "Requirez"],
-    ["an unknown key in the timer", (text: string) => text.replace("OnBootSec=", "OnBoot="), "OnBoot"],
+    ["an unknown key in the timer", (text: string) => text.replace("OnActiveSec=", "OnActive="), "OnActive"],
     [
       "an order that goes round",
       (text: string, name: string) =>

@@ -32,8 +32,8 @@ ${unitText}EOF
 mkdir -p /etc/systemd/resolved.conf.d
 echo '[Resolve]
 DNS=${wayOut.resolvers.join(" ")}' >/etc/systemd/resolved.conf.d/60-hcloud-swarm.conf
+systemctl --no-reload enable ${unit}
 systemctl daemon-reload
-systemctl enable ${unit}
 systemctl start ${unit}
 systemctl try-restart systemd-resolved.service || :
 begin=$(date +%s)
