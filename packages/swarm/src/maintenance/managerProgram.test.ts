@@ -81,6 +81,16 @@ describe("drainProgram and activateProgram", () => {
     expect(updates()).toEqual([]);
   });
 
+  it("wait for a leader that was elected just now to hear of the nodes", () => {
+    const heard = (node: string, text: string) => `#!/bin/sh\necho '${text}' >"$FAKE/${node}.node"`;
+    set({ ...three, "w1.node": "worker unknown active - - -", sleep: heard("w1", worker) });
+    expect(drain("w1").status).toBe(0);
+    expect(read("w1.node")).toBe("worker ready drain - active -");
+    set({ ...three, "m2.node": "manager unknown active reachable - -", sleep: heard("m2", manager) });
+    expect(drain("m1").status).toBe(0);
+    expect(read("m1.node")).toBe("manager ready drain reachable active -");
+  });
+
   it("maintain the silent manager's workers, and the only manager", () => {
     set({ ...three, "m2.node": "manager down active unreachable - -" });
     expect(drain("w1").status).toBe(0);

@@ -44,26 +44,28 @@ if [ "$(label "$id" ${maintainedLabel})" = "$token" ]; then
   say "$node has had maintenance $token"
   exit 0
 fi
-others=0
 for other in $(docker node ls --quiet); do
   [ "$other" != "$id" ] || continue
   if [ -n "$(label "$other" ${awayLabel})" ]; then
     fail "$(of_node "$other" '{{.Description.Hostname}}') is away for maintenance, and one node goes at a time. When it is as it has to be:" \\
       "docker node update --availability active --label-rm ${awayLabel} $other"
   fi
-  if [ "$(state_of "$other") $(availability_of "$other")" = 'ready active' ]; then others=$((others + 1)); fi
 done
-[ "$(state_of "$id")" = ready ] || fail "$node is $(state_of "$id"), so it cannot be maintained: repair it, or raise its 'replacement'"
-if [ "$(role_of "$id")" = manager ]; then
+# A leader that was elected just now has not heard of everybody yet.
+is_ready() { [ "$(state_of "$id")" = ready ]; }
+until_true "$seconds" is_ready || fail "$node is $(state_of "$id"), so it cannot be maintained: repair it, or raise its 'replacement'"
+bears_absence() {
   yes=0 all=0
   for manager in $(docker node ls --quiet --filter role=manager); do
     all=$((all + 1))
     if answers "$manager"; then yes=$((yes + 1)); fi
   done
-  if [ "$all" -gt 1 ] && [ $((2 * (yes - 1))) -le "$all" ]; then
+  [ "$all" -le 1 ] || [ $((2 * (yes - 1))) -gt "$all" ]
+}
+if [ "$(role_of "$id")" = manager ]; then
+  until_true "$seconds" bears_absence ||
     fail "without $node only $((yes - 1)) of $all managers would answer, and the swarm would lose its quorum. Nothing has been done to it;" \\
       'repair or replace the silent managers first'
-  fi
 fi
 availability=$(availability_of "$id")
 away=$(label "$id" ${awayLabel})
@@ -71,6 +73,11 @@ if [ "$availability" = drain ] && [ -z "$away" ]; then
   say "$node is drained already, and stays so"
   exit 0
 fi
+others=0
+for other in $(docker node ls --quiet); do
+  [ "$other" != "$id" ] || continue
+  if [ "$(state_of "$other") $(availability_of "$other")" = 'ready active' ]; then others=$((others + 1)); fi
+done
 if [ "$others" -eq 0 ]; then
   say "$node is not drained: there is no other node for its tasks, they are away meanwhile"
   exit 0
