@@ -1,6 +1,6 @@
 import type { Region } from "./region.js";
 
-/** One request to the region's API from where it can be reached; the token comes from the environment. */
+/** One request to the region's API from where it can be reached; the token comes from the environment. Gives nothing where the answer is empty. */
 export async function api(region: Region, method: string, path: string, body?: unknown): Promise<unknown> {
   const script = `
     const [method, path, body] = process.argv.slice(1);
@@ -10,7 +10,8 @@ export async function api(region: Region, method: string, path: string, body?: u
       process.exitCode = answer.ok ? 0 : 1;
     });`;
   const run = await region.exec(process.execPath, ["-e", script, method, path, body ? JSON.stringify(body) : ""], {});
-  return JSON.parse(String(run.stdout));
+  const text = String(run.stdout);
+  return text === "" ? undefined : JSON.parse(text);
 }
 
 /** Reads from the region's API. */

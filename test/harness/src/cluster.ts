@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
+import { patientOptions } from "./host.js";
 import type { Region } from "./region.js";
 import type { Stack } from "./stack.js";
 
@@ -65,7 +66,7 @@ export async function openCluster(region: Region, stack: Stack, keyFile: string)
   // A key on the command line is not shown to a host between.
   const between = outputs.sshConfig.includes("ProxyJump") ? `IdentityFile ${keyFile}\nBatchMode yes\n\n` : "";
   writeFileSync(config, `${between}${outputs.sshConfig}`, { mode: 0o600 });
-  const options = ["-F", config, "-i", keyFile, "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"];
+  const options = ["-F", config, "-i", keyFile, "-o", "BatchMode=yes", ...patientOptions];
   return {
     region,
     outputs,

@@ -25,6 +25,12 @@ export async function scanHostKey(region: Region, address: string, type: string,
   }
 }
 
+/** What every connection waits for at most: one to a machine that was restarted meanwhile would never end by itself. */
+const patience = { ConnectTimeout: "20", ServerAliveInterval: "30", ServerAliveCountMax: "6" };
+const optionOf = ([name, value]: [string, string | undefined]): string[] => ["-o", `${name}=${value}`];
+/** As arguments of `ssh` and `scp`. */
+export const patientOptions = Object.entries(patience).flatMap(optionOf);
+
 /** `directory` is for the file of known hosts. */
 export function hostAt(region: Region, address: string, hostKey: string, keyFile: string, directory: string): Host {
   mkdirSync(directory, { recursive: true });
@@ -37,8 +43,8 @@ export function hostAt(region: Region, address: string, hostKey: string, keyFile
     IdentityFile: keyFile,
     IdentitiesOnly: "yes",
     BatchMode: "yes",
-    ConnectTimeout: "20",
-  }).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+    ...patience,
+  }).flatMap(optionOf);
   return {
     address,
     hostKey,
