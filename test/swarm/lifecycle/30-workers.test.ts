@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { watched } from "../../harness/src/index.js";
-import { bootPayload, expectServed, expectWhole, freeze, Life, sessionsByNode, three } from "./lib.js";
+import { bootPayload, expectServed, expectWhole, freeze, Life, longProbation, sessionsByNode, three } from "./lib.js";
 
 let life: Life;
 let swarmId: string;
@@ -30,7 +30,7 @@ describe("workers", () => {
     const policy = { publishedPorts: [{ port: 80 }, { port: 8443 }] };
     const staying = ["m1", "m2", "m3"].map((name) => life.node(name));
     const { records } = await watched(life.region, staying, () =>
-      life.become({ ...life.wish, w2: { role: "worker", replacement: 1 } }, { policy }),
+      life.become({ ...life.wish, w2: { role: "worker", replacement: 1 } }, { policy, timeouts: longProbation }),
     );
     await expectWhole(life, swarmId);
     expect(life.node("w2").name).toBe("life-w2-r1");

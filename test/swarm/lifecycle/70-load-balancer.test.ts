@@ -14,13 +14,14 @@ import {
   responderProgram,
   withoutCloudFirewall,
 } from "../../harness/src/index.js";
-import { expectWhole, Life, sessionsByNode } from "./lib.js";
+import { expectWhole, Life, longProbation, sessionsByNode } from "./lib.js";
 
 let life: Life;
 let swarmId: string;
 beforeAll(async () => {
   life = await Life.ready();
   swarmId = life.cluster.outputs.swarmId;
+  await life.become(life.wish, { timeouts });
   await life.equip();
   // On every node by itself, not through the mesh, so that a node whose container is gone does not serve.
   await life.ssh(
@@ -28,7 +29,7 @@ beforeAll(async () => {
     `docker service create --detach --quiet --no-resolve-image --mode global --name behind ` +
       `--publish published=8090,target=8000,mode=host ${responderImage} serve tcp:8000`,
   );
-  await eventually("the service on every node", 300, async () => {
+  await eventually("the service on every node", 600, async () => {
     const states = await life.ssh(life.manager, "docker service ps behind --format '{{.CurrentState}}'");
     return states.split("\n").filter((state) => state.startsWith("Running")).length === life.cluster.nodes.length;
   });
@@ -36,6 +37,7 @@ beforeAll(async () => {
 
 const address = "10.0.0.254";
 const policy = { publishedPorts: [{ port: 80 }] };
+const timeouts = longProbation;
 const loadBalancer = {
   services: [{ listenPort: 8081, publishedPort: 8090, healthCheck: { interval: 5, timeout: 5, retries: 2 } }],
 };
@@ -138,7 +140,8 @@ async function answered(family: "4" | "6"): Promise<number> {
       address: family === "4" ? loadBalancerIpv4 : loadBalancerIpv6,
       port: 8081,
       kind: "answer" as const,
-      timeoutMs: 8000,
+      // A node that is busy is dialled for five seconds, and that a few times.
+      timeoutMs: 30_000,
       attempts: 1,
     })),
   );
@@ -149,14 +152,14 @@ describe("a load balancer", () => {
   it("is a change of policy in place for nodes that run, which the preview says", async () => {
     expect(await problems()).toEqual([]);
     for (const node of life.cluster.nodes) expect(await rulesFor(node), node.name).toEqual([]);
-    await life.stack.setConfig("args", JSON.stringify({ policy, loadBalancer }));
+    await life.stack.setConfig("args", JSON.stringify({ policy, loadBalancer, timeouts }));
     const preview = await life.stack.previewDiff();
     expect(preview.sshSessions).toEqual([]);
     expect(preview.text).not.toMatch(/to (replace|delete)/);
     expect(preview.text).toMatch(/\+ *"?tcp\/8090"? *: "from 10\.0\.0\.254\/32"/);
     // Private traffic does not pass the cloud firewall, which knows nothing of it.
     expect(preview.text).not.toMatch(/port *: "8090"/);
-    const run = await life.become(life.wish, { policy, loadBalancer });
+    const run = await life.become(life.wish, { policy, loadBalancer, timeouts });
     expect(run.text).not.toMatch(/replaced/);
     const sessions = sessionsByNode(life, run);
     expect(Object.keys(sessions).sort()).toEqual(["life-m1", "life-m2", "life-m3", "life-w1"]);
@@ -166,7 +169,7 @@ describe("a load balancer", () => {
   });
 
   it("serves through its public addresses once its checks found the nodes", async () => {
-    await eventually("healthy targets", 180, isHealth(allHealthy));
+    await eventually("healthy targets", 300, isHealth(allHealthy));
     expect(await answered("4")).toBe(10);
     expect(await answered("6")).toBe(10);
   });
@@ -187,10 +190,10 @@ describe("a load balancer", () => {
   it("leaves out a node that does not serve, until it does again", async () => {
     const worker = life.node("w1").name;
     await life.ssh(life.manager, `docker node update --availability drain ${worker}`);
-    await eventually("w1 left out", 180, isHealth({ ...allHealthy, w1: "unhealthy" }));
+    await eventually("w1 left out", 300, isHealth({ ...allHealthy, w1: "unhealthy" }));
     expect(await answered("4")).toBe(10);
     await life.ssh(life.manager, `docker node update --availability active ${worker}`);
-    await eventually("w1 back", 300, isHealth(allHealthy));
+    await eventually("w1 back", 600, isHealth(allHealthy));
   });
 
   it("costs nothing while nothing changes", async () => {
@@ -200,7 +203,7 @@ describe("a load balancer", () => {
   });
 
   it("closes its port behind it when it is taken away", async () => {
-    const run = await life.become(life.wish, { policy });
+    const run = await life.become(life.wish, { policy, timeouts });
     for (const [node, count] of Object.entries(sessionsByNode(life, run))) expect(count, node).toBeLessThanOrEqual(2);
     expect(await balancers()).toEqual([]);
     for (const node of life.cluster.nodes) expect(await rulesFor(node), node.name).toEqual([]);

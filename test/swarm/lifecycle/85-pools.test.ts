@@ -4,8 +4,8 @@
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { api } from "../../harness/src/index.js";
-import { expectWhole, freeze, Life, type NodeWish, note, poolsOf, three } from "./lib.js";
+import { api, eventually } from "../../harness/src/index.js";
+import { expectWhole, freeze, Life, type NodeWish, note, poolsOf, restart, three } from "./lib.js";
 
 const shape = (size: number) => ({
   docker: { daemonOptions: { "max-concurrent-downloads": 2 } },
@@ -68,15 +68,9 @@ describe("pools", () => {
   });
 
   it("a disk is mounted again before Docker starts, and grows in use", async () => {
-    const booted = "cat /proc/sys/kernel/random/boot_id";
-    const before = await on("w1", booted);
-    await on("w1", "systemd-run --quiet --on-active=1 systemctl reboot");
-    await expect
-      .poll(() => on("w1", booted).catch(() => before), { timeout: 600_000, interval: 5000 })
-      .not.toBe(before);
-    await expect
-      .poll(() => on("w1", "systemctl is-active docker || :"), { timeout: 300_000, interval: 5000 })
-      .toBe("active");
+    await restart(life, life.node("w1"));
+    await eventually("Docker", 600, async () => (await on("w1", "systemctl is-active docker || :")) === "active");
+    await life.settle();
     expect(await on("w1", "cat /srv/data/owner")).toBe("w1");
     const order = await on("w1", "systemctl show --property=After --value docker.service");
     expect(order.split(" ")).toContain("srv-data.mount");

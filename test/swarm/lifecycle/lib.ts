@@ -78,7 +78,7 @@ export class Life {
 
   /** Waits until its managers know every node as ready: machines that were brought back wake one after the other. */
   async settle(): Promise<void> {
-    await eventually("every node to be ready", 300, async () => {
+    await eventually("every node to be ready", 600, async () => {
       const states = (await this.ssh(this.manager, "docker node ls --format '{{.Status}} {{.ManagerStatus}}'")).split(
         "\n",
       );
@@ -168,6 +168,26 @@ export function sessionsByNode(life: Life, run: StackRun): Record<string, number
   return Object.fromEntries(Object.entries(sessionsByHost(run)).map(([host, count]) => [nameOf(host), count]));
 }
 
+/** Checks that a node does not pass, as its agent tells them. */
+export async function failedChecks(life: Life, node: ClusterNode): Promise<readonly unknown[]> {
+  const report = reportOf.parse(JSON.parse(await life.ssh(node, "/opt/hcloud-iptables.sh verify --json || :")));
+  return report.checks.filter((check) => !check.passed);
+}
+
+/** Restarts a node from within, and waits until SSH is back. */
+export async function restart(life: Life, node: ClusterNode): Promise<void> {
+  const bootId = () => life.ssh(node, "cat /proc/sys/kernel/random/boot_id");
+  const before = await bootId();
+  await life.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
+  await eventually(`${node.name} after its restart`, 900, async () => (await bootId()) !== before);
+}
+
+/**
+ * For deployments that change the policy of nodes that are up: with more emulated machines than processors, a node's new connection
+ * comes minutes after its policy.
+ */
+export const longProbation = { probation: 900 };
+
 const reportOf = z.object({
   passed: z.boolean(),
   checks: z.array(z.object({ name: z.string(), passed: z.boolean() })),
@@ -216,11 +236,7 @@ export async function expectWhole(life: Life, swarmId: string): Promise<void> {
     const peers = await life.ssh(node, "ipset save hc-peers4 | awk '$1 == \"add\" { print $3 }' | sort");
     const others = cluster.nodes.filter((other) => other.name !== node.name).map((other) => other.privateIp);
     expect(peers.split("\n").filter(Boolean), `peers of ${node.name}`).toEqual(others.sort());
-    const report = reportOf.parse(JSON.parse(await life.ssh(node, "/opt/hcloud-iptables.sh verify --json || :")));
-    expect(
-      report.checks.filter((check) => !check.passed),
-      `checks of ${node.name}`,
-    ).toEqual([]);
+    expect(await failedChecks(life, node), `checks of ${node.name}`).toEqual([]);
     const own = await life.ssh(node, "docker info --format '{{.Swarm.LocalNodeState}}'");
     expect(own, node.name).toBe("active");
   }

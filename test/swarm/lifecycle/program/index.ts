@@ -10,12 +10,13 @@ const previousFile = config.get("previousPrivateKeyFile");
 
 // With Docker in the image: a machine is emulated here, and installing it takes longer than all the rest of a first boot.
 const pools = Object.entries(config.requireObject<SwarmClusterArgs["pools"]>("pools"));
+const args = config.getObject<Partial<SwarmClusterArgs>>("args");
 
 const cluster = new SwarmCluster("life", {
   policy: { publishedPorts: [{ port: 80 }] },
+  ...args,
   // Several emulated machines at once are slow.
-  timeouts: { cloudInit: 3600 },
-  ...config.getObject<Partial<SwarmClusterArgs>>("args"),
+  timeouts: { boot: 1800, cloudInit: 3600, ...args?.timeouts },
   ssh: { privateKey, ...(previousFile === undefined ? {} : { previousPrivateKey: keyOf(previousFile) }) },
   pools: Object.fromEntries(pools.map(([name, pool]) => [name, { image: "debian-13-docker", ...pool }])),
 });
