@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { ClusterNode, StackRun } from "../../harness/src/index.js";
+import { type ClusterNode, eventually, type StackRun } from "../../harness/src/index.js";
 import { execveArguments } from "./audit.js";
 import { expectWhole, Life, note, poolsOf, three, type Wish } from "./lib.js";
 
@@ -21,8 +21,11 @@ const tracing = {
   rules: "/etc/audit/rules.d/every-program.rules",
   // Every start of a program, and a queue that holds them all.
   content: "-D\n-b 65536\n-a always,exit -F arch=b64 -S execve -S execveat\n",
-  load: "augenrules --load >/dev/null && systemctl restart auditd",
+  load: "augenrules --load >/dev/null && systemctl start auditd.service",
 };
+// The image's lists of packages do, as long as its mirror has what is in them.
+const install = "apt-get -q install -y --no-install-recommends auditd";
+const installation = `export DEBIAN_FRONTEND=noninteractive; ${install} || { apt-get -q update && ${install}; }`;
 const canary = "nobody-but-this-test-says-so";
 const grown: Wish = { ...three, w2: { role: "worker" } };
 
@@ -36,7 +39,7 @@ beforeAll(async () => {
   life = await Life.ready();
   await Promise.all(
     life.cluster.nodes.map(async (node) => {
-      await life.ssh(node, "DEBIAN_FRONTEND=noninteractive apt-get -qq install -y auditd >/dev/null 2>&1");
+      await life.ssh(node, installation);
       await life.cluster.ssh(node, `cat >${tracing.rules} && ${tracing.load}`, tracing.content);
     }),
   );
@@ -59,7 +62,7 @@ beforeAll(async () => {
     .split("\n")
     .filter((line) => line.length > 40 && !line.includes("PRIVATE KEY"));
   secrets = new Map([
-    ["worker token that w2 joined with", before.workerJoinToken ?? ""],
+    ["worker token of before", before.workerJoinToken ?? ""],
     ["worker token", after.workerJoinToken],
     ["manager token", after.managerJoinToken],
     ["unlock key", after.unlockKey],
@@ -102,6 +105,10 @@ describe("no token, unlock key or private key that is valid", () => {
   it("is an argument of any program that ran on a node", async () => {
     for (const node of life.cluster.nodes) {
       await life.ssh(node, `/bin/echo ${canary}`);
+      // What the kernel tells it is in its file a moment later.
+      await eventually("the last program in the log", 120, () =>
+        life.ssh(node, `grep -qF 'a1="${canary}"' /var/log/audit/audit.log* && echo yes`),
+      );
       const started = execveArguments(await life.ssh(node, "cat /var/log/audit/audit.log*"));
       expect(started.length, node.name).toBeGreaterThan(200);
       expect(started.filter((one) => one.includes(canary)).length, `control on ${node.name}`).toBeGreaterThan(0);
@@ -112,7 +119,7 @@ describe("no token, unlock key or private key that is valid", () => {
 
   it("is in a journal or a file of a node, outside of what Docker keeps for itself", async () => {
     for (const node of life.cluster.nodes) {
-      const journal = await life.ssh(node, `logger ${canary}; sleep 1; journalctl --output=cat --no-pager`);
+      const journal = await life.ssh(node, `logger ${canary}; journalctl --sync; journalctl --output=cat --no-pager`);
       expect(journal.includes(canary), `control on ${node.name}`).toBe(true);
       expect(found(journal), node.name).toEqual([]);
       await life.cluster.ssh(node, "cat >/var/tmp/canary", `${canary}-in-a-file\n`);
