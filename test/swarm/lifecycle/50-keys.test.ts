@@ -74,7 +74,9 @@ describe("the SSH key", () => {
     await life.ssh(w1, "systemctl stop docker.socket docker.service");
     await expect(up()).rejects.toThrow(/\(life-w1-(policy|membership)\):.*error/s);
     expect(await keysOf(oldFile)).toEqual(onEveryNode(true));
+    expect(await keysOf(newFile)).toEqual(onEveryNode(true));
     await life.ssh(w1, "systemctl start docker.service");
+    await life.settle();
   });
 
   it("is rotated by the next `up`: the new one opens every node, the old one none", async () => {
