@@ -3,13 +3,13 @@ import { api } from "./api.js";
 import type { Region } from "./region.js";
 
 /** What a firewall is applied to, in the form in which it is given back: a server, or all with a label. */
-const resourceSchema = z.discriminatedUnion("type", [
+export const firewalledSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("server"), server: z.object({ id: z.number() }) }),
   z.object({ type: z.literal("label_selector"), label_selector: z.object({ selector: z.string() }) }),
 ]);
 
 const firewallsSchema = z.object({
-  firewalls: z.array(z.object({ id: z.number(), applied_to: z.array(resourceSchema) })),
+  firewalls: z.array(z.object({ id: z.number(), applied_to: z.array(firewalledSchema) })),
 });
 
 /**

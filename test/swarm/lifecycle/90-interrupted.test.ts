@@ -5,7 +5,15 @@
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { api, type Region, type Stack, type StackRun, say } from "../../harness/src/index.js";
+import {
+  api,
+  eventually,
+  firewalledSchema,
+  type Region,
+  type Stack,
+  type StackRun,
+  say,
+} from "../../harness/src/index.js";
 import { expectWhole, Life, note, poolsOf, type Wish } from "./lib.js";
 
 type Signal = "SIGINT" | "SIGKILL";
@@ -33,7 +41,9 @@ const whileShrunk: readonly Point[] = [
   { after: 14, signal: "SIGKILL" },
 ];
 
-const isStep = (line: string): boolean => / (creat|updat|delet)(ing|ed)( |$)/.test(line);
+/** A step begins or ends; what is said of one that goes on, such as each failed dial, is none. */
+const isStep = (line: string): boolean =>
+  / (?:(?:creat|updat|delet)ing \(0s\)(?: \[diff: [^\]]*\])? *$|(?:created|updated|deleted) )/.test(line);
 
 /** The engine that runs for a stack, by its process id. */
 async function engineOf(stack: Stack): Promise<number> {
@@ -66,8 +76,20 @@ async function interrupted(stack: Stack, { after, signal }: Point): Promise<void
   expect(sent, `${String(steps)} steps were fewer than ${String(after)}`).toBeDefined();
 }
 
-const serversSchema = z.object({
-  servers: z.array(z.object({ id: z.number(), name: z.string(), labels: z.record(z.string(), z.string()) })),
+/** What a cluster has in Hetzner Cloud that a name stands for, as the API and as Pulumi name it; in the order in which it can go. */
+const kinds = new Map([
+  ["servers", "hcloud:index/server:Server"],
+  ["firewalls", "hcloud:index/firewall:Firewall"],
+  ["networks", "hcloud:index/network:Network"],
+  ["placement_groups", "hcloud:index/placementGroup:PlacementGroup"],
+  ["ssh_keys", "hcloud:index/sshKey:SshKey"],
+]);
+const listSchema = z.record(z.string(), z.unknown());
+const thingSchema = z.object({
+  id: z.number(),
+  name: z.string(),
+  labels: z.record(z.string(), z.string()),
+  applied_to: z.array(firewalledSchema).default([]),
 });
 const stateSchema = z.object({
   deployment: z.object({
@@ -75,29 +97,36 @@ const stateSchema = z.object({
   }),
 });
 
-/** Servers of the cluster that Hetzner has and Pulumi's state has not. */
-async function unknownServers(region: Region, stack: Stack): Promise<number[]> {
-  const { servers } = serversSchema.parse(await api(region, "GET", "/servers?per_page=50"));
+interface Thing extends z.infer<typeof thingSchema> {
+  readonly kind: string;
+}
+
+/** What Hetzner has of the cluster and Pulumi's state has not. */
+async function unknownThings(region: Region, stack: Stack): Promise<readonly Thing[]> {
   const exported = await stack.pulumi("stack", "export");
   const { deployment } = stateSchema.parse(JSON.parse(exported.text));
-  const known = deployment.resources
-    .filter(({ type }) => type === "hcloud:index/server:Server")
-    .map(({ id }) => Number(id));
-  return servers
-    .filter(({ id, labels }) => labels["hcloud-swarm-cluster"] === "life" && !known.includes(id))
-    .map(({ id }) => id);
+  const things: Thing[] = [];
+  for (const [kind, type] of kinds) {
+    const known = deployment.resources.filter((resource) => resource.type === type).map(({ id }) => Number(id));
+    const list = listSchema.parse(await api(region, "GET", `/${kind}?per_page=50`));
+    for (const thing of z.array(thingSchema).parse(list[kind]))
+      if (thing.labels["hcloud-swarm-cluster"] === "life" && !known.includes(thing.id)) things.push({ kind, ...thing });
+  }
+  return things;
 }
 
 /** The next deployment, as docs/interrupted.md tells it. */
 async function next(region: Region, stack: Stack, signal: Signal): Promise<StackRun> {
   if (signal === "SIGINT") {
-    expect(await unknownServers(region, stack)).toEqual([]);
+    expect(await unknownThings(region, stack)).toEqual([]);
     return await stack.up(note);
   }
   expect((await stack.pulumi("cancel", "--yes")).exitCode).toBe(0);
-  for (const id of await unknownServers(region, stack)) {
-    say(`    server ${String(id)} was made, and its engine did not live to know it`);
-    await api(region, "DELETE", `/servers/${String(id)}`);
+  for (const { kind, id, name, applied_to } of await unknownThings(region, stack)) {
+    say(`    ${name} of ${kind} was made, and its engine did not live to know it`);
+    if (applied_to.length > 0)
+      await api(region, "POST", `/firewalls/${String(id)}/actions/remove_from_resources`, { remove_from: applied_to });
+    await eventually(`the end of ${name}`, 60, () => api(region, "DELETE", `/${kind}/${String(id)}`).then(() => true));
   }
   return await stack.up(note);
 }
