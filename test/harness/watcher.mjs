@@ -1,10 +1,10 @@
-// Asks every URL of its arguments again and again until its standard input ends; then one line of JSON a URL.
+// watcher.mjs MILLISECONDS URL…: asks every URL that often until its standard input ends; then one line of JSON a URL.
 import { get } from "node:http";
 
-const interval = 300;
 const patience = 5000;
 
-const urls = process.argv.slice(2);
+const interval = Number(process.argv[2]);
+const urls = process.argv.slice(3);
 const records = urls.map((url) => ({ url, asked: 0, failed: 0, outageMs: 0, lastError: "" }));
 let stopped = false;
 process.stdin.resume().on("end", () => {

@@ -8,6 +8,7 @@ import { createApi, fileStore } from "./api/index.js";
 import { CheckpointStore, Checkpoints } from "./checkpoints.js";
 import { type Detection, detectAccelerator } from "./compute/accelerator.js";
 import { Machines } from "./compute/machines.js";
+import { CPU } from "./compute/qemuArguments.js";
 import { Volumes } from "./compute/volumes.js";
 import { borrowImage, builtImages } from "./images/store.js";
 import { layoutOf } from "./layout.js";
@@ -64,7 +65,7 @@ async function main(settings: Settings): Promise<void> {
     router,
     balancers,
     api,
-    fingerprint: `${detected.accelerator.kind}, at most ${cores} cores and ${memory} MiB`,
+    fingerprint: `${detected.accelerator.kind} (${CPU[detected.accelerator.kind]}), at most ${cores} cores and ${memory} MiB`,
   });
   let problems: string[] = [];
   let ready = false;

@@ -13,15 +13,16 @@ const recordSchema = z.object({
 });
 export type Watched = z.infer<typeof recordSchema>;
 
-/** Asks through each of these servers, from before `work` until after it. */
+/** Asks through each of these servers, from before `work` until after it, every `interval` milliseconds. */
 export async function watched<T>(
   region: Region,
   servers: readonly { readonly publicIpv4: string }[],
   work: () => Promise<T>,
+  interval = 300,
 ): Promise<{ result: T; records: readonly Watched[] }> {
   const watcher = join(import.meta.dirname, "../watcher.mjs");
   const urls = servers.map(({ publicIpv4 }) => `http://${publicIpv4}/`);
-  const child = region.exec(process.execPath, [watcher, ...urls], { stdin: "pipe", buffer: true });
+  const child = region.exec(process.execPath, [watcher, String(interval), ...urls], { stdin: "pipe", buffer: true });
   const lines = child.iterable()[Symbol.asyncIterator]();
   const first = await lines.next();
   if (first.done) await child;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, inject, it } from "vitest";
-import { api, saveCheckpoint, watched } from "../../harness/src/index.js";
+import { api, saveCheckpoint } from "../../harness/src/index.js";
 import { expectServed, expectWhole, Life, sessionsByNode, three, type Wish } from "./lib.js";
 
 let life: Life;
@@ -14,7 +14,7 @@ describe("managers", () => {
   it("any of them is replaced, the first and leading one too; the web service goes on", async () => {
     const before = await life.ssh(life.node("m2"), "docker node ls --format '{{.Hostname}} {{.ManagerStatus}}'");
     expect(before).toMatch(/life-m1 Leader/);
-    const { records, result } = await watched(life.region, staying("m2", "m3", "w1"), () =>
+    const { records, result } = await life.watched(staying("m2", "m3", "w1"), () =>
       life.become({ ...three, m1: { role: "manager", replacement: 1 } }),
     );
     await expectWhole(life, swarmId);
@@ -30,7 +30,7 @@ describe("managers", () => {
   it("one that was deleted in the cloud comes back", async () => {
     const id = life.node("m2").serverId;
     await api(life.region, "DELETE", `/servers/${String(id)}`);
-    const { records } = await watched(life.region, staying("m1", "m3", "w1"), () =>
+    const { records } = await life.watched(staying("m1", "m3", "w1"), () =>
       life.become(life.wish, undefined, "--refresh"),
     );
     await expectWhole(life, swarmId);
@@ -40,7 +40,7 @@ describe("managers", () => {
   it("a worker is promoted and a manager demoted, in place", async () => {
     const servers = life.cluster.nodes.map((node) => node.serverId).sort();
     const swapped: Wish = { ...life.wish, m3: { role: "worker" }, w1: { role: "manager" } };
-    const { records } = await watched(life.region, life.cluster.nodes, () => life.become(swapped));
+    const { records } = await life.watched(life.cluster.nodes, () => life.become(swapped));
     await expectWhole(life, swarmId);
     expect(life.cluster.nodes.map((node) => node.serverId).sort()).toEqual(servers);
     expectServed(records);

@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { watched } from "../../harness/src/index.js";
 import { bootPayload, expectServed, expectWhole, freeze, Life, longProbation, sessionsByNode, three } from "./lib.js";
 
 let life: Life;
@@ -20,7 +19,7 @@ describe("workers", () => {
   it("one goes by name, not the last, and its tasks move first", async () => {
     const staying = ["m1", "m2", "m3", "w2"].map((name) => life.node(name));
     const { w1: _, ...rest } = life.wish;
-    const { records } = await watched(life.region, staying, () => life.become(rest));
+    const { records } = await life.watched(staying, () => life.become(rest));
     await expectWhole(life, swarmId);
     expectServed(records);
   });
@@ -29,7 +28,7 @@ describe("workers", () => {
     await freeze(life, life.node("w2"));
     const policy = { publishedPorts: [{ port: 80 }, { port: 8443 }] };
     const staying = ["m1", "m2", "m3"].map((name) => life.node(name));
-    const { records } = await watched(life.region, staying, () =>
+    const { records } = await life.watched(staying, () =>
       life.become({ ...life.wish, w2: { role: "worker", replacement: 1 } }, { policy, timeouts: longProbation }),
     );
     await expectWhole(life, swarmId);

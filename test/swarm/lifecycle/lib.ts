@@ -21,6 +21,7 @@ import {
   say,
   sessionsByHost,
   type Watched,
+  watched,
 } from "../../harness/src/index.js";
 
 export type Role = "manager" | "worker";
@@ -124,6 +125,14 @@ export class Life {
     this.wish = wish;
     await this.reopen();
     return run;
+  }
+
+  /** Asks for the web page through these nodes during `work`; each question costs emulated machines a hundredth of a second. */
+  watched<T>(
+    servers: readonly ClusterNode[],
+    work: () => Promise<T>,
+  ): Promise<{ result: T; records: readonly Watched[] }> {
+    return watched(this.region, servers, work, 1000);
   }
 
   /** Reads anew which nodes there are. */

@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { PrivateInterface } from "../backend.js";
 import { privateTap } from "../network/names.js";
+import { BootShare } from "./bootShare.js";
 import {
   type MachinePaths,
   privateBus,
@@ -23,12 +24,20 @@ export class Machine {
   readonly #qmp: Qmp;
   readonly #paths: MachinePaths;
   readonly #ended: Promise<void>;
+  readonly #share: BootShare | undefined;
+  /** Whether the guest was brought back in the middle of its life. */
+  #loaded = false;
 
-  private constructor(child: ChildProcess, qmp: Qmp, paths: MachinePaths, ended: Promise<void>) {
+  private constructor(child: ChildProcess, qmp: Qmp, paths: MachinePaths, ended: Promise<void>, isEmulated: boolean) {
     this.#child = child;
     this.#qmp = qmp;
     this.#paths = paths;
     this.#ended = ended;
+    this.#share = isEmulated && child.pid !== undefined ? new BootShare(child.pid, paths.console) : undefined;
+    void ended.then(() => this.#share?.forget());
+    qmp.onEvent((event) => {
+      if (event === "RESET") this.#share?.begin();
+    });
   }
 
   /** Starts QEMU with the guest held still; {@link Machine.run} lets it go. `errors` is the file for what QEMU says. */
@@ -48,7 +57,7 @@ export class Machine {
     try {
       const alive = () => child.exitCode === null && child.signalCode === null && child.pid !== undefined;
       const qmp = await Qmp.connect(paths.qmp, alive);
-      return new Machine(child, qmp, paths, ended);
+      return new Machine(child, qmp, paths, ended, options.accelerator.kind === "tcg");
     } catch (error) {
       child.kill("SIGKILL");
       await ended;
@@ -62,6 +71,7 @@ export class Machine {
   }
 
   async run(): Promise<void> {
+    if (!this.#loaded) this.#share?.begin();
     await this.#qmp.execute("cont");
   }
 
@@ -167,6 +177,8 @@ export class Machine {
 
   async load(snapshot: string): Promise<void> {
     await this.#qmp.human(`loadvm ${snapshot}`, 300_000);
+    this.#loaded = true;
+    this.#share?.end();
   }
 
   async deleteSnapshot(snapshot: string): Promise<void> {

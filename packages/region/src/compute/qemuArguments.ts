@@ -105,8 +105,11 @@ function volumeArguments({ holdsVolumes, volumes }: MachineRecord, path: (volume
   return ["-device", JSON.stringify(volumeController), ...disks];
 }
 
-/** TCG translates x86-64-v2 code fast; newer vector units and `rep movsb` hints make guests choose slower paths. */
-const CPU = { kvm: "host", tcg: "Nehalem" } as const;
+/**
+ * TCG translates x86-64-v2 code fast; newer vector units and `rep movsb` hints make guests choose slower paths. Without cmpxchg16b: a
+ * guest's kernel met a double fault in its allocator right behind one, with flags that it cannot have had (QEMU 7.2).
+ */
+export const CPU = { kvm: "host", tcg: "Nehalem,-cx16" } as const;
 
 /**
  * Mitigations guard nothing inside an emulator that has no speculation, and cost a third of the boot. The time stamp
