@@ -81,7 +81,11 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     return { ...node, ...applied };
   };
 
-  const managing = managers.map((node) => policy(node, { afterwards: surveyText(nodes, settings.swarm) }));
+  // A policy is confirmed by a manager's last step, which waits for all of them: it is on probation only when all have booted.
+  const booted = managers.flatMap(({ place }) => place.dependsOn ?? []);
+  const managing = managers.map((node) =>
+    policy(node, { afterwards: surveyText(nodes, settings.swarm), dependsOn: booted }),
+  );
   const founder = firstValue(
     `${owner.name}-founder`,
     owner.component,

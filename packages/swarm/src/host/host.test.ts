@@ -92,7 +92,9 @@ describe("userData", () => {
     expect(setup).toContain("default via 10.7.0.1 ");
     expect(setup).toContain("DNS=192.0.2.53'");
     const at = (text: string) => setup.indexOf(text);
-    expect(at("systemctl --no-reload mask nftables.service")).toBeLessThan(at("systemctl start hcloud-swarm-way-out.service"));
+    expect(at("systemctl --no-reload mask nftables.service")).toBeLessThan(
+      at("systemctl start hcloud-swarm-way-out.service"),
+    );
     expect(at("until apt update")).toBeLessThan(at("\ninstall_packages iptables"));
     expect(setup).toMatch(/<<'EOF'\n#!\/bin\/sh\n/);
     expect(filesOf(text).get("/opt/hcloud-swarm-setup.sh")).not.toMatch(/way-out|until apt/);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -65,6 +65,23 @@ describe("survey", () => {
     expect([lost.status, parseSurvey(lost.stdout)]).toEqual([0, { state: "active", nodeId: "n1", error: "" }]);
     const fresh = survey(`case "$*" in info) ;; *LocalNodeState*) echo '${own("inactive")}' ;; *) echo false ;; esac`);
     expect([fresh.status, parseSurvey(fresh.stdout).state]).toEqual([0, "inactive"]);
+  });
+
+  it("waits for an election, and until its new leader knows who is there, but not for ever", () => {
+    const electing = (list: string) => `turn=$(cat '${join(dir, "turn")}' 2>/dev/null || echo 0)
+case "$*" in 'node ls'*) echo $((turn + 1)) >'${join(dir, "turn")}' ;; esac
+${manager(list)}`;
+    const turns = () => Number(readFileSync(join(dir, "turn"), "utf8"));
+    const elected = survey(
+      electing(
+        'case $turn in 0) exit 1 ;; 1) echo "m1 Ready"; echo "gone Unknown" ;; *) echo "m1 Ready"; echo "gone Down" ;; esac',
+      ),
+    );
+    expect(parseSurvey(elected.stdout).swarm?.members).toHaveLength(1);
+    expect(turns()).toBe(3);
+    const unknown = survey(electing('echo "m1 Unknown"'));
+    expect(parseSurvey(unknown.stdout).swarm?.members).toHaveLength(1);
+    expect(turns()).toBe(3 + 30);
   });
 
   it("tells of the swarm, too, where its settings could not be changed", () => {

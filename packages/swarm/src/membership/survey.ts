@@ -45,6 +45,9 @@ export interface Survey extends z.output<typeof surveySchema> {
   readonly swarm?: { readonly access: SwarmAccess; readonly members: readonly Member[] };
 }
 
+/** Bounds the wait for an election and for what follows it, in seconds: some fifteen, by swarm's own defaults. */
+const electionSeconds = 30;
+
 /**
  * A function `survey` for a manager, that prints one line of JSON on how it stands with its swarm and, where it manages one that
  * has a leader, one with the join tokens and the unlock key and one for every member. Before it tells the tokens it settles the
@@ -61,7 +64,15 @@ export const surveyProgram = `survey() {
   done
   docker info --format '{"state":{{json .Swarm.LocalNodeState}},"nodeId":{{json .Swarm.NodeID}},"error":{{json .Swarm.Error}}}'
   [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || return 0
-  members=$(docker node ls --quiet) || return 0
+  # A swarm that is electing its leader lists nothing, and one that has just elected it knows nobody's state.
+  left=${electionSeconds} end=$(($(date +%s) + ${electionSeconds}))
+  until members=$(docker node ls --format '{{.ID}} {{.Status}}') && ! printf '%s\\n' "$members" | grep -q ' Unknown$'; do
+    left=$((left - 1))
+    if [ "$left" -le 0 ] || [ "$(date +%s)" -ge "$end" ]; then break; fi
+    sleep 1
+  done
+  members=$(printf '%s\\n' "$members" | cut -d ' ' -f 1)
+  [ -n "$members" ] || return 0
   settle_swarm || :
   swarm=$(docker info --format '{{.Swarm.Cluster.ID}}') && unlock=$(unlock_key) &&
     worker=$(docker swarm join-token --quiet worker) && manager=$(docker swarm join-token --quiet manager) || return 0
