@@ -76,8 +76,9 @@ else
   say 'installing Docker'
 ${(channel === "docker" ? dockerRepository : debianDocker).replaceAll(/^(?=.)/gm, "  ")}
 fi
-# Its package has done so, but where a preset says no. 'enable' would ask its init script too, with a reload for each level.
-systemctl is-enabled --quiet docker.service || systemctl --no-reload add-wants multi-user.target docker.service
+# Its package has done so, but where a preset says no. 'enable' would ask its init script too, with a reload for each level; and
+# without its manager's knowledge, or systemd would take every unit for changed.
+systemctl is-enabled --quiet docker.service || SYSTEMD_OFFLINE=1 systemctl add-wants multi-user.target docker.service
 systemctl start docker.service hcloud-iptables-check.timer
 `;
 }
