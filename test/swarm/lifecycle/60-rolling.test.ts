@@ -68,37 +68,13 @@ async function listening<T>(work: () => Promise<T>): Promise<{ result: T; seen: 
   }
 }
 
-/** Asks for the web page as a client with several addresses does, one after the other; gives the longest time without an answer. */
-async function servedBySome<T>(work: () => Promise<T>): Promise<{ result: T; outageSeconds: number; answers: number }> {
-  const urls = life.cluster.nodes.map(({ publicIpv4 }) => `http://${publicIpv4}/`);
-  let [answers, outage, answeredAt, goesOn] = [0, 0, Date.now(), true];
-  const ask = async (): Promise<void> => {
-    for (let turn = 0; goesOn; turn += 1) {
-      const inTurn = urls.map((_, index) => urls[(turn + index) % urls.length] ?? "");
-      const script = inTurn.map((url) => `curl -sf -o /dev/null -m 3 ${url}`).join(" || ");
-      const { exitCode } = await life.region.exec("sh", ["-c", script], { reject: false });
-      outage = Math.max(outage, Date.now() - answeredAt);
-      if (exitCode !== 0) continue;
-      answers += 1;
-      answeredAt = Date.now();
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  };
-  const asking = ask();
-  try {
-    const result = await work();
-    return { result, outageSeconds: outage / 1000, answers };
-  } finally {
-    goesOn = false;
-    await asking;
-  }
-}
-
 describe("a maintenance number that is raised", () => {
   it("restarts each node once, never two at a time, and the web service goes on", async () => {
     const before = await boots();
     await countBoots();
-    const served = await servedBySome(() => listening(() => life.become(life.wish, { maintenance: { number: 1 } })));
+    const served = await life.servedBySome(() =>
+      listening(() => life.become(life.wish, { maintenance: { number: 1 } })),
+    );
     const { result } = served;
     await life.settle();
     await expectWhole(life, swarmId);

@@ -58,6 +58,13 @@ export function poolsOf(wish: Wish, shape: object = {}): object {
   return Object.fromEntries(Object.entries(pools).filter(([, { nodes }]) => Object.keys(nodes).length > 0));
 }
 
+export interface Served<T> {
+  readonly result: T;
+  /** The longest time without an answer from any node. */
+  readonly outageSeconds: number;
+  readonly answers: number;
+}
+
 export class Life {
   private constructor(
     readonly region: Region,
@@ -133,6 +140,32 @@ export class Life {
     work: () => Promise<T>,
   ): Promise<{ result: T; records: readonly Watched[] }> {
     return watched(this.region, servers, work, 1000);
+  }
+
+  /** Asks for the web page as a client with several addresses does, one after the other; gives the longest time without an answer. */
+  async servedBySome<T>(work: () => Promise<T>): Promise<Served<T>> {
+    const urls = this.cluster.nodes.map(({ publicIpv4 }) => `http://${publicIpv4}/`);
+    let [answers, outage, answeredAt, goesOn] = [0, 0, Date.now(), true];
+    const ask = async (): Promise<void> => {
+      for (let turn = 0; goesOn; turn += 1) {
+        const inTurn = urls.map((_, index) => urls[(turn + index) % urls.length] ?? "");
+        const script = inTurn.map((url) => `curl -sf -o /dev/null -m 3 ${url}`).join(" || ");
+        const { exitCode } = await this.region.exec("sh", ["-c", script], { reject: false });
+        outage = Math.max(outage, Date.now() - answeredAt);
+        if (exitCode !== 0) continue;
+        answers += 1;
+        answeredAt = Date.now();
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    };
+    const asking = ask();
+    try {
+      const result = await work();
+      return { result, outageSeconds: outage / 1000, answers };
+    } finally {
+      goesOn = false;
+      await asking;
+    }
   }
 
   /** Reads anew which nodes there are. */
