@@ -23,7 +23,7 @@ export function applyCommand(probationSeconds: number, { keepSwarm, keepLivePeer
 }
 
 /** The peers are those that the last bundle named, and no others. */
-export const settleCommand = `if ${agentPath} help | grep -q '^  settle '; then ${agentPath} settle; fi`;
+export const settleCommand = `if ${agentPath} help | grep -q '^ *settle '; then ${agentPath} settle; fi`;
 
 /** What a failed last step says when trying again is all that is needed. */
 export const tryAgainMessage = "it is applied once more, on probation";
