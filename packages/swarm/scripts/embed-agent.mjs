@@ -9,7 +9,7 @@ const host = join(dirname(fileURLToPath(import.meta.url)), "../src/host");
 const target = join(host, "agentSources.ts");
 
 /**
- * Without comments and indentation, which no quoted text of it depends on: Hetzner Cloud takes 32 KiB of user-data, and there
+ * Without comments and indentation, on which nothing that reads its output may depend: Hetzner Cloud takes 32 KiB of user-data, and there
  * must be room for long lists of sources in it.
  */
 function bare(text) {
