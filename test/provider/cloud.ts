@@ -20,18 +20,29 @@ export interface Cloud {
   call(method: string, path: string, body?: object): Promise<any>;
   /** Every request so far that would change something, as `POST /servers`. */
   changes(): readonly string[];
+  /** How often something was looked for by its name. */
+  lookUps(): number;
+  /** Runs something when the next such request has been carried out, before it is answered. */
+  beforeAnswer(change: string, then: () => void): void;
   close(): Promise<void>;
 }
 
 export async function openCloud(): Promise<Cloud> {
   const token = "t".repeat(64);
   const changed: string[] = [];
+  let lookUps = 0;
+  const waiting = new Map<string, () => void>();
   const api = createApi({
     backend: recordingBackend(),
     store: memoryStore(),
     token,
     onExchange: ({ method, path }) => {
-      if (method !== "GET") changed.push(`${method} ${path.replace(/^\/v1/, "")}`);
+      if (method === "GET" && path.includes("?name=")) lookUps += 1;
+      if (method === "GET") return;
+      const change = `${method} ${path.replace(/^\/v1/, "")}`;
+      changed.push(change);
+      waiting.get(change)?.();
+      waiting.delete(change);
     },
   });
   const endpoint = `${await api.app.listen({ port: 0, host: "127.0.0.1" })}/v1`;
@@ -50,6 +61,8 @@ export async function openCloud(): Promise<Cloud> {
       return text === "" ? undefined : JSON.parse(text);
     },
     changes: () => changed,
+    lookUps: () => lookUps,
+    beforeAnswer: (change, then) => void waiting.set(change, then),
     close: () => api.app.close(),
   };
 }
@@ -69,6 +82,8 @@ export interface Step {
 
 export interface Project {
   readonly dir: string;
+  /** Of every command that runs in it. */
+  readonly env: Record<string, string>;
   run(args: readonly string[], env?: Record<string, string>): Promise<string>;
   /** Puts another program in place. */
   program(text: string): void;

@@ -1,7 +1,7 @@
 /** The disks of volumes in Hetzner Cloud: each is made for a node, whichever server it has, and attached to the one that it has now. */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import { numberOf, type Owner } from "./infrastructure";
+import { named, numberOf, type Owner } from "./infrastructure";
 import { RefusedChangeError } from "./refusedChange";
 
 export interface VolumePlan {
@@ -50,13 +50,13 @@ export function attachedDisks(
 }
 
 function madeVolume(owner: Owner, { name, location }: NodeWithDisks, plan: VolumePlan): hcloud.Volume {
-  const { component: parent, prefix, labels } = owner;
+  const { labels, options } = named(owner);
   const { size, format, deleteProtection } = plan;
   return new hcloud.Volume(
     `${owner.name}-${name}-volume-${plan.name}`,
-    { name: volumeName(prefix, name, plan.name), size, format, location, labels, deleteProtection },
+    { name: volumeName(owner.prefix, name, plan.name), size, format, location, labels, deleteProtection },
     // It would be another, empty one.
-    { parent, ignoreChanges: ["location", "format"] },
+    { ...options, ignoreChanges: [...options.ignoreChanges, "location", "format"] },
   );
 }
 

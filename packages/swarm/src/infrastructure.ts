@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import { attemptOf } from "./interrupted/attempt";
 import type { CloudRules } from "./policyPlan";
 
 /** What every child of a component has in common. */
@@ -13,6 +14,12 @@ export interface Owner {
   readonly prefix: string;
   readonly labels: Record<string, string>;
   readonly deleteProtection: boolean;
+}
+
+/** Labels and options of a resource that has a name of its own in Hetzner Cloud. */
+export function named({ component: parent, labels }: Owner) {
+  const { labels: attempt, ...options } = attemptOf(parent);
+  return { labels: { ...labels, ...attempt }, options: { parent, ...options } };
 }
 
 export interface Existing {
@@ -30,9 +37,10 @@ export function sshKeyId(
   rotates: boolean,
 ): pulumi.Input<string> {
   if (existing !== undefined) return existing.id;
-  const { component: parent, name: component, prefix, labels } = owner;
+  const { name: component, prefix } = owner;
+  const { labels, options } = named(owner);
   const name = rotates ? pulumi.output(publicKey).apply((key) => `${prefix}-${shortDigest(key)}`) : prefix;
-  return new hcloud.SshKey(`${component}-ssh-key`, { name, publicKey, labels }, { parent }).id;
+  return new hcloud.SshKey(`${component}-ssh-key`, { name, publicKey, labels }, options).id;
 }
 
 function shortDigest(publicKey: string): string {
@@ -61,15 +69,13 @@ export interface NetworkPlan {
 }
 
 export function privateNetwork(owner: Owner, plan: NetworkPlan): PrivateNetwork {
-  const { component: parent, name, prefix, labels, deleteProtection } = owner;
+  const { component: parent, name, prefix, deleteProtection } = owner;
+  const { labels, options } = named(owner);
   if (plan.existingSubnet !== undefined) return networkOfSubnet(plan.existingSubnet, plan.existing);
   const id = numberOf(
     plan.existing?.id ??
-      new hcloud.Network(
-        `${name}-network`,
-        { name: prefix, ipRange: plan.ipRange, labels, deleteProtection },
-        { parent },
-      ).id,
+      new hcloud.Network(`${name}-network`, { name: prefix, ipRange: plan.ipRange, labels, deleteProtection }, options)
+        .id,
   );
   if (plan.subnetRange === undefined) return { id, subnets: [] };
   const subnet = new hcloud.NetworkSubnet(
@@ -130,25 +136,27 @@ export function cloudFirewallIds(owner: Owner, plan: CloudFirewalls): pulumi.Inp
   if (plan.existing !== undefined) return [numberOf(plan.existing.id)];
   if (!plan.enabled) return [];
   const made = plan.rules();
-  const { component: parent, name, prefix, labels } = owner;
+  const { name, prefix } = owner;
+  const { labels, options } = named(owner);
   const ssh = `ssh-${plan.sshDigest}`;
   new hcloud.Firewall(
     `${name}-firewall-${ssh}`,
     { name: `${prefix}-${ssh}`, rules: made.ssh, labels, applyTos: [{ labelSelector: plan.selector }] },
-    { parent },
+    options,
   );
   const rules = made.others;
-  return [numberOf(new hcloud.Firewall(`${name}-firewall`, { name: prefix, rules, labels }, { parent }).id)];
+  return [numberOf(new hcloud.Firewall(`${name}-firewall`, { name: prefix, rules, labels }, options).id)];
 }
 
 /** Spread groups by name. */
 export function spreadGroups(owner: Owner, names: Iterable<string>): ReadonlyMap<string, pulumi.Output<number>> {
-  const { component: parent, name, prefix, labels } = owner;
+  const { name, prefix } = owner;
+  const { labels, options } = named(owner);
   const make = (group: string) =>
     new hcloud.PlacementGroup(
       `${name}-${group}-spread`,
       { name: `${prefix}-${group}`, type: "spread", labels },
-      { parent },
+      options,
     );
   return new Map([...new Set(names)].sort().map((group) => [group, numberOf(make(group).id)]));
 }
@@ -192,6 +200,7 @@ export interface ServerPlan {
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
   const { placementGroup, network, replaces, privateOnly } = plan;
   const addresses = privateOnly ? { ipv4Enabled: false, ipv6Enabled: false } : plan.publicNet;
+  const { labels, options } = named({ ...owner, labels: { ...owner.labels, ...plan.labels } });
   return new hcloud.Server(
     `${owner.name}${plan.suffix}`,
     {
@@ -199,7 +208,7 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       serverType: plan.serverType,
       location: plan.location,
       image: plan.image,
-      labels: { ...owner.labels, ...plan.labels },
+      labels,
       sshKeys: [plan.sshKey],
       firewallIds: privateOnly ? [] : plan.firewallIds,
       // SSH's firewall is applied by label; it must not look like drift.
@@ -214,10 +223,11 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       ...(addresses === undefined ? {} : { publicNets: [addresses] }),
     },
     {
-      parent: owner.component,
+      ...options,
       dependsOn: [...(network?.subnets ?? [])],
       // These would replace the server. Policies and keys reach a running server over SSH.
       ignoreChanges: [
+        ...options.ignoreChanges,
         ...(replaces === undefined ? ["userData"] : []),
         "sshKeys",
         // Another address would power it off, and its steps would look for it at the old one.

@@ -3,7 +3,7 @@ import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { LoadBalancerInput } from "./argsLoadBalancerSchema";
 import { clusterLabel, poolLabel } from "./clusterPlan";
-import { numberOf, type Owner, type PrivateNetwork } from "./infrastructure";
+import { named, numberOf, type Owner, type PrivateNetwork } from "./infrastructure";
 import type { LoadBalancerPlan } from "./loadBalancerPlan";
 
 /** What a node is to its load balancer. */
@@ -26,6 +26,7 @@ export function loadBalancer(
   { network, nodes }: { readonly network: PrivateNetwork; readonly nodes: readonly BalancedNode[] },
 ): hcloud.LoadBalancer {
   const { component: parent, prefix, deleteProtection } = owner;
+  const { labels, options } = named(owner);
   const name = `${owner.name}-load-balancer`;
   const balancer = new hcloud.LoadBalancer(
     name,
@@ -34,11 +35,11 @@ export function loadBalancer(
       loadBalancerType: plan.type,
       location: plan.location,
       algorithm: { type: plan.algorithm },
-      labels: owner.labels,
+      labels,
       deleteProtection,
     },
     // Names are unique in a project.
-    { parent, deleteBeforeReplace: true },
+    { ...options, deleteBeforeReplace: true },
   );
   const loadBalancerId = numberOf(balancer.id);
   let last: pulumi.Resource = new hcloud.LoadBalancerNetwork(

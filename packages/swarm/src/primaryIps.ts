@@ -4,7 +4,7 @@
  */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import { type Existing, numberOf, type Owner, type PublicNet } from "./infrastructure";
+import { type Existing, named, numberOf, type Owner, type PublicNet } from "./infrastructure";
 import { RefusedChangeError } from "./refusedChange";
 
 export interface PrimaryIpPlan {
@@ -46,7 +46,8 @@ function addressId(owner: Owner, node: AddressedNode, family: Family): pulumi.Ou
 }
 
 function madeAddress(owner: Owner, { name, location }: AddressedNode, type: Family): hcloud.PrimaryIp {
-  const { component: parent, prefix, labels, deleteProtection } = owner;
+  const { prefix, deleteProtection } = owner;
+  const { labels, options } = named(owner);
   return new hcloud.PrimaryIp(
     `${owner.name}-${name}-${type}`,
     {
@@ -60,7 +61,7 @@ function madeAddress(owner: Owner, { name, location }: AddressedNode, type: Fami
       labels,
     },
     // It would be another address. Which server has it is the servers' to say.
-    { parent, ignoreChanges: ["location", "assigneeId"] },
+    { ...options, ignoreChanges: [...options.ignoreChanges, "location", "assigneeId"] },
   );
 }
 

@@ -54,6 +54,9 @@ func (host *host) GetRequiredPlugins(
 }
 
 func (host *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
+	if language == "nodejs" {
+		return runNode(ctx, host.real.engine, request)
+	}
 	return handOn(ctx, host, request.GetInfo(), request, pulumirpc.LanguageRuntimeClient.Run)
 }
 
@@ -119,14 +122,11 @@ func (host *host) RunPlugin(
 	if request.GetKind() == string(apitype.AnalyzerPlugin) {
 		name, arguments, workingFolder = "run-policy-pack", append(slices.Clone(request.GetArgs()), folder), folder
 	}
-	locate := exec.CommandContext(ctx, "node", "-p", fmt.Sprintf("require.resolve(%q)", "@pulumi/pulumi/cmd/"+name))
-	locate.Dir = folder
-	locate.Stderr = stderr
-	launcher, err := locate.Output()
+	launcher, err := resolve(ctx, folder, "@pulumi/pulumi/cmd/"+name, stderr)
 	if err != nil {
-		return fmt.Errorf("@pulumi/pulumi is not installed for %s: %w", folder, err)
+		return err
 	}
-	command := exec.CommandContext(ctx, "node", append([]string{strings.TrimSpace(string(launcher))}, arguments...)...)
+	command := exec.CommandContext(ctx, "node", append([]string{launcher}, arguments...)...)
 	command.Dir = workingFolder
 	command.Env = request.GetEnv()
 	command.Stdout = stdout
@@ -139,4 +139,16 @@ func (host *host) RunPlugin(
 		})
 	}
 	return err
+}
+
+// resolve gives the file of a module as a package in the folder would load it.
+func resolve(ctx context.Context, folder, module string, stderr io.Writer) (string, error) {
+	locate := exec.CommandContext(ctx, "node", "-p", fmt.Sprintf("require.resolve(%q)", module))
+	locate.Dir = folder
+	locate.Stderr = stderr
+	file, err := locate.Output()
+	if err != nil {
+		return "", fmt.Errorf("@pulumi/pulumi is not installed for %s: %w", folder, err)
+	}
+	return strings.TrimSpace(string(file)), nil
 }

@@ -1,0 +1,118 @@
+/**
+ * What an interrupted deployment left in Hetzner Cloud is taken out of the way before the same thing is made again: names can be had
+ * once in a project. See `leftover.ts` for how it is known, and docs/interrupted.md for what a person sees.
+ */
+import { AsyncResource } from "node:async_hooks";
+import { randomBytes, randomUUID } from "node:crypto";
+import type * as hcloud from "@pulumi/hcloud";
+import * as pulumi from "@pulumi/pulumi";
+import * as store from "@pulumi/pulumi/runtime/state";
+import { type CloudAccess, type CloudKind, kinds, lookUp, remove } from "./cloud";
+import { attemptLabel, type Creation, judge, kindOf, labelOf } from "./leftover";
+import { type StackName, stackState } from "./stackState";
+
+/** What everything that a component makes under a name of its own is born with. */
+export interface Attempt {
+  readonly labels: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly hooks: pulumi.ResourceHookBinding;
+  /** The label stays what it was when the thing was made. */
+  readonly ignoreChanges: string[];
+}
+
+const nothing: Attempt = { labels: {}, hooks: {}, ignoreChanges: [] };
+const attempts = new WeakMap<pulumi.Resource, Attempt>();
+
+/** That of this deployment, the same for all that a component makes. */
+export function attemptOf(component: pulumi.Resource): Attempt {
+  const known = attempts.get(component) ?? (hasHooks() ? newAttempt(component) : nothing);
+  attempts.set(component, known);
+  return known;
+}
+
+function newAttempt(component: pulumi.Resource): Attempt {
+  const own = randomBytes(8).toString("hex");
+  // A preview's would be another one than that of the deployment which was previewed.
+  const label = pulumi.runtime.isDryRun() ? pulumi.output(pulumi.unknown as unknown as string) : own;
+  const access = cloudAccess(component).catch(() => undefined);
+  const stack: StackName = {
+    organization: pulumi.getOrganization(),
+    project: pulumi.getProject(),
+    stack: pulumi.getStack(),
+    directory: pulumi.getRootDirectory(),
+  };
+  const before = async ({ urn, newInputs }: pulumi.ResourceHookArgs): Promise<void> => {
+    const kind = kinds[kindOf(urn)];
+    const name: unknown = newInputs?.name;
+    if (kind === undefined || typeof name !== "string") return;
+    const creation = { urn, name, attempts: [own, labelOf(newInputs)] };
+    const way = access.then((known) => known && makeWay(component, known, stack, kind, creation));
+    await way.catch(
+      // Hetzner Cloud has the last word: it refuses a name that is taken.
+      (error: unknown) => pulumi.log.debug(`what has the name ${name} is not known: ${String(error)}`, component),
+    );
+  };
+  // Hooks are called out of the component's context, where there may be no engine to log with.
+  const hook = new pulumi.ResourceHook(`hcloud-swarm-attempt-${randomUUID()}`, AsyncResource.bind(before));
+  return {
+    labels: { [attemptLabel]: label },
+    hooks: { beforeCreate: [hook] },
+    ignoreChanges: [`labels["${attemptLabel}"]`],
+  };
+}
+
+/** Deletes what has the name, where it is left over; says so where it cannot be told or has to stay. */
+async function makeWay(
+  component: pulumi.Resource,
+  access: CloudAccess,
+  stack: StackName,
+  kind: CloudKind,
+  creation: Creation,
+): Promise<void> {
+  const found = await lookUp(access, kind, creation.name);
+  if (found === undefined) return;
+  const what = `${kind.title} ${creation.name} (${found.id})`;
+  const warn = (text: string): Promise<void> => pulumi.log.warn(`${what} is in the way: ${text}`, component);
+  const byHand = `'hcloud ${kind.command} delete ${found.id}', then deploy again`;
+  const verdict = await stackState(stack).then(
+    (state) => judge(found, creation, state),
+    () => "untold" as const,
+  );
+  if (verdict === "ours") return await warn("this stack has it already, and a name can be had once");
+  if (verdict !== "leftOver") {
+    const why =
+      verdict === "unknown" ? "this stack does not know it" : "'pulumi stack export' does not tell whose it is";
+    return await warn(`${why}. If an interrupted deployment of this stack made it, and nobody else: ${byHand}`);
+  }
+  await pulumi.log.info(`${what} was left by an interrupted deployment, and is deleted`, component);
+  await remove(access, kind, found).catch((error: Error) => warn(`${error.message}. By hand: ${byHand}`));
+}
+
+/** As the provider finds them: its own arguments, the stack's settings, the environment. None: nothing is looked for. */
+async function cloudAccess(component: pulumi.Resource): Promise<CloudAccess | undefined> {
+  // Of a component that is used from another language, the provider is known by its name alone.
+  const provider = component.getProvider("hcloud:index/server:Server") as Partial<hcloud.Provider> | undefined;
+  const config = new pulumi.Config("hcloud");
+  const [token, endpoint] = await Promise.all([
+    plainOf(provider?.token ?? config.getSecret("token")),
+    plainOf(provider?.endpoint ?? config.get("endpoint")),
+  ]);
+  const used = token || process.env.HCLOUD_TOKEN;
+  if (!used) return undefined;
+  return { token: used, endpoint: endpoint || process.env.HCLOUD_ENDPOINT || "https://api.hetzner.cloud/v1" };
+}
+
+function plainOf(input: pulumi.Input<string | undefined> | undefined): Promise<string | undefined> {
+  return new Promise((resolve) => void pulumi.output(input).apply(resolve));
+}
+
+/**
+ * Whether the Pulumi that runs this calls hooks: a program with hooks fails where it does not. An old language host stands between a
+ * new engine and the program, and says yes in the engine's name; it does not hand on the question for all that the engine can do,
+ * in whose answer alone the second of these is.
+ */
+function hasHooks(): boolean {
+  const get: unknown = Reflect.get(store, "getStore");
+  if (typeof get !== "function") return false;
+  const { supportsResourceHooks, supportsInvokeDependsOn } = get();
+  return supportsResourceHooks === true && supportsInvokeDependsOn === true;
+}
