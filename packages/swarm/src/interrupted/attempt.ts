@@ -8,8 +8,8 @@ import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import * as store from "@pulumi/pulumi/runtime/state";
 import { type CloudAccess, type CloudKind, kinds, lookUp, remove } from "./cloud";
-import { attemptLabel, type Creation, judge, kindOf, labelOf } from "./leftover";
-import { type StackName, stackState } from "./stackState";
+import { attemptLabel, type Creation, judge, kindOf, labelOf, type StackState } from "./leftover";
+import { type StackName, stackStates } from "./stackState";
 
 /** What everything that a component makes under a name of its own is born with. */
 export interface Attempt {
@@ -34,21 +34,22 @@ function newAttempt(component: pulumi.Resource): Attempt {
   // A preview's would be another one than that of the deployment which was previewed.
   const label = pulumi.runtime.isDryRun() ? pulumi.output(pulumi.unknown as unknown as string) : own;
   const access = cloudAccess(component).catch(() => undefined);
-  const stack: StackName = {
+  const name: StackName = {
     organization: pulumi.getOrganization(),
     project: pulumi.getProject(),
     stack: pulumi.getStack(),
     directory: pulumi.getRootDirectory(),
   };
+  const state = stackStates(name);
   const before = async ({ urn, newInputs }: pulumi.ResourceHookArgs): Promise<void> => {
     const kind = kinds[kindOf(urn)];
-    const name: unknown = newInputs?.name;
-    if (kind === undefined || typeof name !== "string") return;
-    const creation = { urn, name, attempts: [own, labelOf(newInputs)] };
-    const way = access.then((known) => known && makeWay(component, known, stack, kind, creation));
+    const wanted: unknown = newInputs?.name;
+    if (kind === undefined || typeof wanted !== "string") return;
+    const creation = { urn, name: wanted, attempts: [own, labelOf(newInputs)] };
+    const way = access.then((known) => known && makeWay(component, known, state, kind, creation));
     await way.catch(
       // Hetzner Cloud has the last word: it refuses a name that is taken.
-      (error: unknown) => pulumi.log.debug(`what has the name ${name} is not known: ${String(error)}`, component),
+      (error: unknown) => pulumi.log.debug(`what has the name ${wanted} is not known: ${String(error)}`, component),
     );
   };
   // Hooks are called out of the component's context, where there may be no engine to log with.
@@ -64,7 +65,7 @@ function newAttempt(component: pulumi.Resource): Attempt {
 async function makeWay(
   component: pulumi.Resource,
   access: CloudAccess,
-  stack: StackName,
+  state: () => Promise<StackState>,
   kind: CloudKind,
   creation: Creation,
 ): Promise<void> {
@@ -73,8 +74,8 @@ async function makeWay(
   const what = `${kind.title} ${creation.name} (${found.id})`;
   const warn = (text: string): Promise<void> => pulumi.log.warn(`${what} is in the way: ${text}`, component);
   const byHand = `'hcloud ${kind.command} delete ${found.id}', then deploy again`;
-  const verdict = await stackState(stack).then(
-    (state) => judge(found, creation, state),
+  const verdict = await state().then(
+    (known) => judge(found, creation, known),
     () => "untold" as const,
   );
   if (verdict === "ours") return await warn("this stack has it already, and a name can be had once");

@@ -14,19 +14,35 @@ export interface StackName {
 const megabyte = 1024 * 1024;
 const seconds = 1000;
 
-/** Secrets in it stay encrypted. @throws Error where Pulumi cannot be asked */
-export async function stackState({ organization, project, stack, directory }: StackName): Promise<StackState> {
+/**
+ * Asks once, when it is needed: what an earlier deployment noted does not change in this one, and what this one makes is not looked
+ * for. Secrets in it stay encrypted.
+ * @throws Error where Pulumi cannot be asked
+ */
+export function stackStates(name: StackName): () => Promise<StackState> {
+  let asked: Promise<StackState> | undefined;
+  return () => {
+    asked ??= ask(name);
+    return asked;
+  };
+}
+
+async function ask({ organization, project, stack, directory }: StackName): Promise<StackState> {
   const args = ["stack", "export", "--stack", `${organization}/${project}/${stack}`, "--non-interactive"];
-  try {
-    const { stdout } = await promisify(execFile)("pulumi", args, {
-      ...(directory ? { cwd: directory } : {}),
-      env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
-      maxBuffer: 512 * megabyte,
-      timeout: 120 * seconds,
-    });
-    return stateSchema.parse(JSON.parse(stdout));
-  } catch {
-    // The cause may quote the state.
-    throw new Error("'pulumi stack export' failed");
+  const options = {
+    ...(directory ? { cwd: directory } : {}),
+    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    maxBuffer: 512 * megabyte,
+    timeout: 60 * seconds,
+  };
+  for (let left = 4; ; left -= 1) {
+    try {
+      const { stdout } = await promisify(execFile)("pulumi", args, options);
+      return stateSchema.parse(JSON.parse(stdout));
+    } catch {
+      // A state in a file is half there while this deployment writes it. The cause may quote it.
+      if (left === 0) throw new Error("'pulumi stack export' failed");
+      await new Promise((resolve) => setTimeout(resolve, 1 * seconds));
+    }
   }
 }
