@@ -3,7 +3,7 @@ import { api } from "./api.js";
 import type { Region } from "./region.js";
 
 /** What a firewall is applied to, in the form in which it is given back: a server, or all with a label. */
-export const firewalledSchema = z.discriminatedUnion("type", [
+const firewalledSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("server"), server: z.object({ id: z.number() }) }),
   z.object({ type: z.literal("label_selector"), label_selector: z.object({ selector: z.string() }) }),
 ]);
