@@ -230,8 +230,9 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
         ...options.ignoreChanges,
         ...(replaces === undefined ? ["userData"] : []),
         "sshKeys",
-        // Another address would power it off, and its steps would look for it at the old one.
-        ...(plan.staysPut ? ["image", "location", "publicNets"] : []),
+        // Another address would power it off, and its steps would look for it at the old one. No running server leaves its group,
+        // so one that is promoted or demoted stays where it was made.
+        ...(plan.staysPut ? ["image", "location", "publicNets", "placementGroupId"] : []),
         ...(plan.keepsType ? ["serverType"] : []),
         // A server that is up with a public address would lose its cloud firewall before anybody refuses.
         ...(privateOnly ? ["firewallIds"] : []),
