@@ -16,7 +16,8 @@ const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
 const { server, spreadGroups } = require("hcloud-swarm/dist/infrastructure.js");
 class Owner extends pulumi.ComponentResource {}
 const component = new Owner("test:index:Owner", "prod");
-const pools = { manager: { role: "manager", nodes: { m1: {} } }, moving: { role: "${role}", nodes: { n1: {} } } };
+const others = ${role === "manager" ? "{ m1: {}, m2: {} }" : "{ m1: {} }"};
+const pools = { manager: { role: "manager", nodes: others }, moving: { role: "${role}", nodes: { n1: {} } } };
 const plan = planCluster("prod", { ssh, pools });
 const owner = { ...plan, component, name: "prod" };
 const groups = spreadGroups(owner, ["managers", "workers"]);
