@@ -105,7 +105,7 @@ describe("managers come and go", () => {
   });
 
   it("promotes and demotes in place", async () => {
-    const { cloud } = await up(
+    const { cloud, cluster } = await up(
       { pools: pools(["m1", "m2", "w1"], ["m3"]) },
       { swarm: members(["m1", "m2", "m3"], ["w1"]), founder: "1" },
     );
@@ -113,6 +113,10 @@ describe("managers come and go", () => {
     expect(stepsOf(cloud, "handover")).toEqual(["demote prod-m3"]);
     expect(stepsOf(cloud, "roster")).toEqual(["promote prod-w1"]);
     expect(cloud.isDoneBefore("prod-handover", "prod-m3-policy")).toBe(true);
+    // Else the managers' account would be the one of their last change, and there would be nothing to do.
+    const { m1, m2, w1 } = await known(cluster.nodes);
+    const ids = [m1, m2, w1].map((node) => node?.serverId).sort();
+    expect(plain(cloud.inputsOf("prod-m1-policy").create)).toContain(`, managers ${ids.join(" ")}`);
   });
 
   it("replaces a dead one", async () => {

@@ -215,11 +215,13 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   };
 }
 
-/** Another text whenever a server comes or goes: the managers tell anew how the swarm stands. */
+/** Another text whenever a server comes or goes or changes its role: the managers tell anew how the swarm stands. */
 function surveyText(nodes: readonly SwarmServer[], swarm: SwarmWideSettings): pulumi.Output<string> {
-  return pulumi
-    .all(nodes.map((node) => node.server.id))
-    .apply((ids) => `${swarmSettingsProgram(swarm)}${surveyProgram}survey # servers ${[...ids].sort().join(" ")}`);
+  const ids = (some: readonly SwarmServer[]) =>
+    pulumi.all(some.map((node) => node.server.id)).apply((list) => [...list].sort().join(" "));
+  const managers = nodes.filter((node) => node.role === "manager");
+  const settled = `${swarmSettingsProgram(swarm)}${surveyProgram}`;
+  return pulumi.interpolate`${settled}survey # servers ${ids(nodes)}, managers ${ids(managers)}`;
 }
 
 /**
