@@ -14,10 +14,10 @@ module.exports = {
     {
       name: "pure-parts",
       comment:
-        "firewall, host, membership, maintenance and verification know neither Pulumi nor I/O (host may compress)",
+        "firewall, host, membership, maintenance, verification and the judgement on left-overs know neither Pulumi nor I/O (host may compress)",
       severity: "error",
       from: {
-        path: `${src}(firewall|host|maintenance|membership|verification)/`,
+        path: `${src}(firewall/|host/|interrupted/leftover|maintenance/|membership/|verification/)`,
         pathNot: "(\\.test\\.ts$|/testing/)",
       },
       to: {

@@ -56,7 +56,7 @@ loadBalancer(owner, plan.loadBalancer, { network, nodes: [{ ...node, server }] }
 
 const up = ["up", "--yes", "--skip-preview", "--non-interactive"];
 
-/** Runs \`up\` and kills the engine when the API has made something, before it can say so. */
+/** Runs `up` and kills the engine when the API has made something, before it can say so. */
 async function killedAt(change: string, ...flags: string[]): Promise<void> {
   const run = spawn("pulumi", [...up, ...flags], {
     cwd: project.dir,

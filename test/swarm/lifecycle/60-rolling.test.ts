@@ -1,7 +1,7 @@
 /** Maintenance: every node is restarted, one at a time, under probes; and what it leaves as it was. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { say } from "../../harness/src/index.js";
-import { expectWhole, Life, sessionsByNode, taskMoveSeconds } from "./lib.js";
+import { bootId, expectWhole, Life, sessionsByNode, taskMoveSeconds } from "./lib.js";
 
 let life: Life;
 let swarmId: string;
@@ -11,14 +11,7 @@ beforeAll(async () => {
 });
 
 const names = ["m1", "m2", "m3", "w1"];
-const boots = async (): Promise<Record<string, string>> =>
-  Object.fromEntries(
-    await Promise.all(
-      names.map(
-        async (name) => [name, await life.ssh(life.node(name), "cat /proc/sys/kernel/random/boot_id")] as const,
-      ),
-    ),
-  );
+const boots = () => life.each(names, bootId);
 /** Lets every node write down each of its boots from now on. */
 async function countBoots(): Promise<void> {
   const unit = [

@@ -1,7 +1,7 @@
 /** Docker goes from Debian 13's 26.1 to the 28.5 of sid, one node at a time, under probes; to an older one it does not go. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { say } from "../../harness/src/index.js";
-import { expectWhole, Life, taskMoveSeconds } from "./lib.js";
+import { bootId, expectWhole, Life, taskMoveSeconds } from "./lib.js";
 
 let life: Life;
 let swarmId: string;
@@ -22,17 +22,8 @@ Pin-Priority: 500
 END`;
 
 const names = ["m1", "m2", "m3", "w1"];
-const versions = async (): Promise<Record<string, string>> =>
-  Object.fromEntries(
-    await Promise.all(
-      names.map(
-        async (name) =>
-          [name, await life.ssh(life.node(name), "docker version --format '{{.Server.Version}}'")] as const,
-      ),
-    ),
-  );
-const boots = async (): Promise<string[]> =>
-  await Promise.all(names.map((name) => life.ssh(life.node(name), "cat /proc/sys/kernel/random/boot_id")));
+const versions = () => life.each(names, "docker version --format '{{.Server.Version}}'");
+const boots = () => life.each(names, bootId);
 const maintenance = (dockerVersion: string) => ({ maintenance: { dockerVersion, timeout: 7200 } });
 
 beforeAll(async () => {

@@ -65,6 +65,9 @@ export interface Served<T> {
   readonly answers: number;
 }
 
+/** Prints another text after each boot of a machine. */
+export const bootId = "cat /proc/sys/kernel/random/boot_id";
+
 export class Life {
   private constructor(
     readonly region: Region,
@@ -122,6 +125,12 @@ export class Life {
 
   async ssh(node: ClusterNode, command: string): Promise<string> {
     return (await this.cluster.ssh(node, command)).trim();
+  }
+
+  /** What each of these nodes answers to a command, by their names. */
+  async each(names: readonly string[], command: string): Promise<Record<string, string>> {
+    const asked = names.map(async (name) => [name, await this.ssh(this.node(name), command)] as const);
+    return Object.fromEntries(await Promise.all(asked));
   }
 
   /** Makes the cluster be as wished; `args` are further arguments of the component. */
@@ -218,10 +227,9 @@ export async function failedChecks(life: Life, node: ClusterNode): Promise<reado
 
 /** Restarts a node from within, and waits until SSH is back. */
 export async function restart(life: Life, node: ClusterNode): Promise<void> {
-  const bootId = () => life.ssh(node, "cat /proc/sys/kernel/random/boot_id");
-  const before = await bootId();
+  const before = await life.ssh(node, bootId);
   await life.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
-  await eventually(`${node.name} after its restart`, 900, async () => (await bootId()) !== before);
+  await eventually(`${node.name} after its restart`, 900, async () => (await life.ssh(node, bootId)) !== before);
 }
 
 /**

@@ -67,11 +67,18 @@ export class BootShare {
  * only, and the group has its own.
  */
 function setNiceness(pid: number, niceness: number): void {
+  const group = `/proc/${pid}/autogroup`;
+  attempt(() => existsSync(group) && writeFileSync(group, String(niceness)));
+  attempt(() => {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) attempt(() => setPriority(Number(thread), niceness));
+  });
+}
+
+/** A process or one of its threads may have ended; and where the host does not let us, machines share alike. */
+function attempt(change: () => unknown): void {
   try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), niceness);
-    const group = `/proc/${pid}/autogroup`;
-    if (existsSync(group)) writeFileSync(group, String(niceness));
+    change();
   } catch {
-    // The process has ended, or one of its threads; or the host does not let us, and machines share alike.
+    // Nothing depends on it.
   }
 }

@@ -25,8 +25,6 @@ export class Machine {
   readonly #paths: MachinePaths;
   readonly #ended: Promise<void>;
   readonly #share: BootShare | undefined;
-  /** Whether the guest was brought back in the middle of its life. */
-  #loaded = false;
 
   private constructor(child: ChildProcess, qmp: Qmp, paths: MachinePaths, ended: Promise<void>, isEmulated: boolean) {
     this.#child = child;
@@ -34,6 +32,7 @@ export class Machine {
     this.#paths = paths;
     this.#ended = ended;
     this.#share = isEmulated && child.pid !== undefined ? new BootShare(child.pid, paths.console) : undefined;
+    this.#share?.begin();
     void ended.then(() => this.#share?.forget());
     qmp.onEvent((event) => {
       if (event === "RESET") this.#share?.begin();
@@ -71,7 +70,6 @@ export class Machine {
   }
 
   async run(): Promise<void> {
-    if (!this.#loaded) this.#share?.begin();
     await this.#qmp.execute("cont");
   }
 
@@ -177,7 +175,7 @@ export class Machine {
 
   async load(snapshot: string): Promise<void> {
     await this.#qmp.human(`loadvm ${snapshot}`, 300_000);
-    this.#loaded = true;
+    // In the middle of its life, and not at its boot.
     this.#share?.end();
   }
 

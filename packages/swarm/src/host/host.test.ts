@@ -196,9 +196,9 @@ describe("the setup, run with stand-ins", () => {
     expect({ status, stamp }).toEqual({ status: 0, stamp: true });
     expect(indexOf(called, /^apt/)).toBe(-1);
     // Else systemd takes all of its units for changed, and the verifier says so.
-    const reloads = (pattern: RegExp) => called.findLastIndex((line) => pattern.test(line));
-    expect(reloads(/--no-reload/)).toBeGreaterThan(0);
-    expect(reloads(/daemon-reload/)).toBeGreaterThan(reloads(/--no-reload/));
+    const last = (pattern: RegExp) => called.findLastIndex((line) => pattern.test(line));
+    expect(last(/--no-reload/)).toBeGreaterThan(0);
+    expect(last(/daemon-reload/)).toBeGreaterThan(last(/--no-reload/));
     const order = [/stop docker\.\*/, /start hcloud-iptables/, /start docker\.service/].map((one) =>
       indexOf(called, one),
     );

@@ -1,5 +1,5 @@
 /** What Hetzner Cloud has under a name, and how it is deleted. The token goes into a header and nowhere else. */
-import { z } from "zod";
+import * as z from "zod";
 import { type Found, foundSchema } from "./leftover";
 
 export interface CloudAccess {
@@ -17,24 +17,21 @@ export interface CloudKind {
 }
 
 /** By Pulumi's types: what has a name that can be had once in a project. */
-export const kinds: Readonly<Record<string, CloudKind>> = {
-  "hcloud:index/server:Server": { path: "servers", command: "server", title: "server" },
-  "hcloud:index/sshKey:SshKey": { path: "ssh_keys", command: "ssh-key", title: "SSH key" },
-  "hcloud:index/network:Network": { path: "networks", command: "network", title: "network" },
-  "hcloud:index/firewall:Firewall": { path: "firewalls", command: "firewall", title: "firewall" },
-  "hcloud:index/placementGroup:PlacementGroup": {
-    path: "placement_groups",
-    command: "placement-group",
-    title: "placement group",
-  },
-  "hcloud:index/volume:Volume": { path: "volumes", command: "volume", title: "volume" },
-  "hcloud:index/primaryIp:PrimaryIp": { path: "primary_ips", command: "primary-ip", title: "primary IP" },
-  "hcloud:index/loadBalancer:LoadBalancer": {
-    path: "load_balancers",
-    command: "load-balancer",
-    title: "load balancer",
-  },
-};
+export const kinds: Readonly<Record<string, CloudKind>> = Object.fromEntries(
+  [
+    ["server:Server", "server"],
+    ["sshKey:SshKey", "SSH key"],
+    ["network:Network", "network"],
+    ["firewall:Firewall", "firewall"],
+    ["placementGroup:PlacementGroup", "placement group"],
+    ["volume:Volume", "volume"],
+    ["primaryIp:PrimaryIp", "primary IP"],
+    ["loadBalancer:LoadBalancer", "load balancer"],
+  ].map(([type = "", title = ""]) => {
+    const words = title.toLowerCase().split(" ");
+    return [`hcloud:index/${type}`, { title, path: `${words.join("_")}s`, command: words.join("-") }];
+  }),
+);
 
 /** Time for one request; and how long something may be locked or going, which deployments that were cut off leave it. */
 const patience = { request: 15_000, deletion: 120_000, pause: 2_000 };

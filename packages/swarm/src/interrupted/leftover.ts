@@ -5,7 +5,7 @@
  * stack's resources, was made by this stack and by nobody else, and nothing was ever done with it: all else of a node comes after Pulumi
  * has written its server down. Plain data in, plain data out.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 export const attemptLabel = "hcloud-swarm-attempt";
 

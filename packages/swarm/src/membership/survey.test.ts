@@ -17,7 +17,10 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 function survey(docker: string) {
   writeFileSync(join(dir, "docker"), `#!/bin/sh\n${docker}\n`);
   writeFileSync(join(dir, "sleep"), "#!/bin/sh\n");
-  for (const name of ["docker", "sleep"]) chmodSync(join(dir, name), 0o755);
+  // A second goes by with each look at the clock.
+  const clock = join(dir, "clock");
+  writeFileSync(join(dir, "date"), `#!/bin/sh\necho x >>'${clock}'\nwc -l <'${clock}'\n`);
+  for (const name of ["docker", "sleep", "date"]) chmodSync(join(dir, name), 0o755);
   const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
   return spawnSync("sh", ["-c", `set -eu\n${settings}${surveyProgram}survey # servers 1 2`], { encoding: "utf8", env });
 }

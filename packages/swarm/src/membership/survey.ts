@@ -1,5 +1,6 @@
 /** What a manager knows of its swarm: the shell that asks, and the reading of the answer. */
 import * as z from "zod";
+import { untilTrue } from "../shell";
 
 /** Swarm label of a node that is on its way out; one that is wanted after all is put back to work by it. */
 export const leavingLabel = "hcloud-swarm.leaving";
@@ -55,7 +56,11 @@ const electionSeconds = 30;
  * in no swarm has an answer, too, and settings that cannot be changed fail the first manager's last step, which tries again.
  * The output holds the join tokens, so it is a secret; they are in no process's arguments.
  */
-export const surveyProgram = `survey() {
+export const surveyProgram = `${untilTrue}# A swarm that is electing its leader lists nothing, and one that has just elected it knows nobody's state.
+are_known() {
+  members=$(docker node ls --format '{{.ID}} {{.Status}}') && ! printf '%s\\n' "$members" | grep -q ' Unknown$'
+}
+survey() {
   left=30
   until docker info >/dev/null 2>&1; do
     [ "$left" -gt 0 ] || { echo '{"state":"unknown","nodeId":"","error":"Docker does not answer"}'; return 0; }
@@ -64,13 +69,7 @@ export const surveyProgram = `survey() {
   done
   docker info --format '{"state":{{json .Swarm.LocalNodeState}},"nodeId":{{json .Swarm.NodeID}},"error":{{json .Swarm.Error}}}'
   [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || return 0
-  # A swarm that is electing its leader lists nothing, and one that has just elected it knows nobody's state.
-  left=${electionSeconds} end=$(($(date +%s) + ${electionSeconds}))
-  until members=$(docker node ls --format '{{.ID}} {{.Status}}') && ! printf '%s\\n' "$members" | grep -q ' Unknown$'; do
-    left=$((left - 1))
-    if [ "$left" -le 0 ] || [ "$(date +%s)" -ge "$end" ]; then break; fi
-    sleep 1
-  done
+  until_true ${electionSeconds} are_known || :
   members=$(printf '%s\\n' "$members" | cut -d ' ' -f 1)
   [ -n "$members" ] || return 0
   settle_swarm || :
