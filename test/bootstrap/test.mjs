@@ -2,7 +2,7 @@
 // Every test in one command: checks, unit and component tests, preview reports as pages, the engine's and stand-in's own, then the whole system.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { say } from "./progress.mjs";
@@ -80,17 +80,27 @@ function run({ command, args }) {
   });
 }
 
-/** Tests that passed, failed and were skipped in a suite; a suite without a report counts as one test. */
+/** Tests that passed, failed and were skipped in a suite; a suite without a report counts as one test. `failures` says which and why. */
 function count(suite, status) {
-  if (!suite.report) return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 };
+  if (!suite.report) return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0, failures: [] };
   try {
     const report = JSON.parse(readFileSync(join(output, suite.report), "utf8"));
     const { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped } = report;
     // A suite may fail outside its tests (a setup that throws): that must count.
-    return { passed, failed: failed === 0 && status !== 0 ? 1 : failed, skipped };
+    return { passed, failed: failed === 0 && status !== 0 ? 1 : failed, skipped, failures: failures(report) };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, failures: [] };
   }
+}
+
+/** What failed in a vitest report, a text each: a failure said an hour ago is far above the end of the log, where one looks first. */
+function failures({ testResults }) {
+  return testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = relative(root, name);
+    const outside = message ? [`${file}\n${message}`] : [];
+    const failed = assertionResults.filter((test) => test.status === "failed");
+    return [...outside, ...failed.map((test) => `${file} > ${test.fullName}\n${test.failureMessages.join("\n")}`)];
+  });
 }
 
 async function main() {
@@ -103,16 +113,19 @@ async function main() {
   mkdirSync(output, { recursive: true });
   const total = { passed: 0, failed: 0, skipped: 0 };
   const lines = [];
+  const failed = [];
   for (const suite of suites()) {
     say(`suite: ${suite.name}`);
     const started = Date.now();
     const status = await run(suite);
     const counted = count(suite, status);
     for (const key of Object.keys(total)) total[key] += counted[key];
+    failed.push(...counted.failures);
     lines.push(
       `${suite.name}: ${counted.passed} passed, ${counted.failed} failed, ${counted.skipped} skipped in ${((Date.now() - started) / 1000).toFixed(0)} s`,
     );
   }
+  for (const text of failed) process.stdout.write(`failed: ${text.slice(0, 4000)}\n\n`);
   say(`suites:\n  ${lines.join("\n  ")}`);
   process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
