@@ -185,6 +185,30 @@ exec /usr/sbin/iptables-nft-restore "$@"`,
     expect(agent(["check"]).stderr).toBe("");
   });
 
+  it("repairs again when Docker puts its jump back in the middle of a repair, and gives up when it does so every time", () => {
+    agent(["apply"], payloadOf([80]));
+    // Not in the agent's scratch namespace, which has no name.
+    const docker = (whileOnce: string) =>
+      standIn(
+        "iptables-restore",
+        `iptables-nft-restore "$@" || exit
+case "$*$(ip netns identify $$)" in *--test*) ;; *${name}) ${whileOnce} iptables-nft -I FORWARD -j DOCKER-USER ;; esac
+exit 0`,
+      );
+    const jumps = () => chain("FORWARD").split("-j DOCKER-USER").length - 1;
+    inside("iptables-nft", ["-D", "FORWARD", "-j", "DOCKER-USER"]);
+    docker(`[ ! -e '${join(home, "bin/once")}' ] && touch '${join(home, "bin/once")}' &&`);
+    const run = agent(["check"]);
+    expect(run.stderr).toMatch(/is: 0 time[^]*is: 2 time[^]*repaired/);
+    expect([run.status, jumps()]).toEqual([0, 1]);
+
+    inside("iptables-nft", ["-D", "FORWARD", "-j", "DOCKER-USER"]);
+    docker("");
+    const endless = agent(["check"]);
+    expect(endless.stderr).toContain("still different after the repair: jump-filter-forward-docker-user-v4");
+    expect([endless.status, jumps()]).toEqual([4, 2]);
+  });
+
   it("boots with SSH open and everything else shut when its payload is broken and nothing is in force", () => {
     agent(["apply"], payloadOf([80]));
     mkdirSync(join(home, "root/etc/ssh/sshd_config.d"), { recursive: true });

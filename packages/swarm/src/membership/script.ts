@@ -145,7 +145,10 @@ init_swarm() {
 
 until_true 'waiting for Docker to answer' engine_answers
 case $(info LocalNodeState) in
-inactive) "\${action}_swarm" ;;
+inactive)
+  "\${action}_swarm"
+  members_new=yes
+  ;;
 active | pending) ;;
 locked)
   fail "this manager is locked since its Docker was started again: run 'docker swarm unlock' on it, with the output unlockKey, and" \\

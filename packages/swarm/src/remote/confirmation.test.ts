@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { agentScript } from "../host/agentSources";
 import { membershipProgram } from "../membership/script";
-import { applyCommand, confirmationProgram, printResult, settleCommand, tryAgainMessage } from "./confirmation";
+import {
+  applyCommand,
+  confirmationAround,
+  confirmationProgram,
+  printResult,
+  repairAfterDocker,
+  settleCommand,
+  tryAgainMessage,
+} from "./confirmation";
 
 let dir: string;
 beforeEach(() => {
@@ -44,10 +52,28 @@ it.skipIf(!shellcheck)("shellcheck has nothing to say to a whole last step", () 
     tells: { joinTokenRotation: 1, autolock: true },
     waitSeconds: 10,
   };
-  const program = membershipProgram({ action: "join", ...join_ }) + confirmationProgram + printResult;
+  const program = membershipProgram({ action: "join", ...join_ }) + confirmationAround(repairAfterDocker) + printResult;
   const done = spawnSync("shellcheck", ["-s", "sh", "-"], { input: program, encoding: "utf8" });
   expect(done.stdout).toBe("");
   expect(done.status).toBe(0);
+});
+
+describe("a node that has just entered its swarm", () => {
+  const verified = (members: string) => {
+    agent(`case $1 in check) : >${file("repaired")} ;; verify) [ -e ${file("repaired")} ] ;; esac`);
+    return run(confirmationAround(`${members}\n${repairAfterDocker}`));
+  };
+
+  it("has what Docker left of its jump put right, and is verified then", () => {
+    expect(verified("members_new=yes").status).toBe(0);
+    const lines = [`confirm ${digest}`, "verify --json", "check", "verify --json"];
+    expect(read("calls")).toBe(`${lines.join("\n")}\n`);
+  });
+
+  it("is not one that was in it already: there the drift fails the deployment", () => {
+    expect(verified("").status).toBe(1);
+    expect(read("calls")).toBe(`confirm ${digest}\nverify --json\n`);
+  });
 });
 
 describe("applyCommand", () => {

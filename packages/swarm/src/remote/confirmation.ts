@@ -69,6 +69,15 @@ export function confirmationAround(between: string): string {
 /** Confirms and verifies. */
 export const confirmationProgram = confirmationAround("");
 
+/**
+ * On a node that has just entered its swarm (`members_new`) Docker has made networks, and takes its jump to DOCKER-USER out for a moment
+ * for each. A check of the node's own that comes upon it puts it back, so that it is there twice. What that check would put right
+ * minutes later is put right now, and said; what stays fails the verification that follows.
+ */
+export const repairAfterDocker = `
+[ -z "\${members_new-}" ] || ${agentPath} verify --json >/dev/null || ${agentPath} check >&2 || :
+`;
+
 /** Prints the report, and before it, on a node of a swarm, its membership; with the join tokens where it knows them. */
 export const printResult = `
 if [ -n "\${members_swarm_id-}" ]; then

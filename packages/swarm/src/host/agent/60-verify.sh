@@ -188,14 +188,20 @@ check_and_repair() {
   hand_on "$WORK/check"
   drift=$(differences "$WORK/check")
   [ -n "$drift" ] || return 0
-  printf '%s\n' "$drift" | while read -r line; do say "drifted: $line"; done
-  load_or_undo "$WORK/check" || die 4 'the drift could not be repaired'
-  if peers_differ; then
-    stored_peers >"$WORK/peers"
-    load_peers "$WORK/peers" || die 4 'the peers could not be repaired'
-  fi
-  drift=$(differences "$WORK/check")
-  [ -z "$drift" ] || die 4 "still different after the repair: $drift"
+  round=0
+  # A jump of Docker's that comes back while we put ours in its place makes two: then once more.
+  while [ -n "$drift" ]; do
+    [ "$round" -lt "$LOOKS" ] || die 4 "still different after the repair: $drift"
+    [ "$round" -eq 0 ] || sleep "$PAUSE"
+    round=$((round + 1))
+    printf '%s\n' "$drift" | while read -r line; do say "drifted: $line"; done
+    load_or_undo "$WORK/check" || die 4 'the drift could not be repaired'
+    if peers_differ; then
+      stored_peers >"$WORK/peers"
+      load_peers "$WORK/peers" || die 4 'the peers could not be repaired'
+    fi
+    drift=$(differences "$WORK/check")
+  done
   # What came in meanwhile.
   end_refused_flows "$WORK/check" ''
   say repaired
