@@ -1,83 +1,13 @@
 /** The host agent's shell against real iptables-nft and ipset, in a network namespace of its own. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { compileRuleset, normalizePolicy, renderBundle, renderPayload, renderPeersOnly } from "../firewall";
-
-const missing = [
-  ...(process.getuid?.() === 0 ? [] : ["root"]),
-  ...["ip", "iptables-nft", "ip6tables-nft", "ipset", "flock"].filter(
-    (tool) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", tool]).status !== 0,
-  ),
-];
-const name = `hcag-${process.pid}`;
-const agentParts = join(__dirname, "agent");
-
-const payloadOf = (ports: number[], protocol: "tcp" | "udp" = "tcp") =>
-  renderPayload(
-    compileRuleset(normalizePolicy({ publishedPorts: ports.map((port) => ({ port, protocol })) }), {
-      name: "manager-1",
-      pool: "manager",
-      role: "manager",
-    }),
-  );
-const digestOf = (payload: string) => createHash("sha256").update(payload).digest("hex");
+import { agentBench, digestOf, missing, payloadOf } from "./testing/agentBench";
 
 describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "nothing more"})`, () => {
-  const home = mkdtempSync(join(tmpdir(), "agent-"));
-  const script = join(home, "agent.sh");
-
-  const inside = (command: string, args: readonly string[], input = "") =>
-    spawnSync("ip", ["netns", "exec", name, command, ...args], {
-      input,
-      encoding: "utf8",
-      env: { ...process.env, HC_ROOT: join(home, "root"), HC_PATH: join(home, "bin"), HC_PAUSE: "0.2" },
-    });
-  const agent = (args: readonly string[], input = "") => inside("sh", [script, ...args], input);
-  const chain = (...args: string[]) => inside("iptables-nft", ["-S", ...args]).stdout;
-  const rules = () => ["iptables-nft", "ip6tables-nft"].map((tool) => inside(tool, ["-S"]).stdout).join("");
-  const checks = () => {
-    const run = agent(["verify", "--json"]);
-    const report = JSON.parse(run.stdout) as {
-      passed: boolean;
-      digest: string;
-      checks: { name: string; passed: boolean }[];
-    };
-    expect(run.status).toBe(report.passed ? 0 : 1);
-    return { ...report, failed: report.checks.filter((check) => !check.passed).map((check) => check.name) };
-  };
-
-  beforeAll(() => {
-    const parts = readdirSync(agentParts).filter((part) => part.endsWith(".sh"));
-    writeFileSync(
-      script,
-      parts
-        .sort()
-        .map((part) => readFileSync(join(agentParts, part), "utf8"))
-        .join(""),
-    );
-  });
-  beforeEach(() => {
-    spawnSync("ip", ["netns", "del", name]);
-    execFileSync("ip", ["netns", "add", name]);
-    rmSync(join(home, "root"), { recursive: true, force: true });
-    rmSync(join(home, "bin"), { recursive: true, force: true });
-    mkdirSync(join(home, "root"));
-    mkdirSync(join(home, "bin"));
-  });
-  /** A stand-in for a program; what it is called with is in the file of its name. */
-  const standIn = (program: string, body: string) => {
-    const log = `echo "$*" >>'${join(home, "bin", `${program}.log`)}'`;
-    writeFileSync(join(home, "bin", program), `#!/bin/sh\n${log}\n${body}\n`, { mode: 0o755 });
-  };
-  const called = (program: string) => readFileSync(join(home, "bin", `${program}.log`), "utf8");
-  afterAll(() => {
-    spawnSync("ip", ["netns", "del", name]);
-    rmSync(home, { recursive: true, force: true });
-  });
+  const { home, name, inside, agent, chain, rules, checks, standIn, called } = agentBench();
 
   it("applies, verifies, and changes nothing the second time", () => {
     const payload = payloadOf([80, 443]);
@@ -183,30 +113,6 @@ exec /usr/sbin/iptables-nft-restore "$@"`,
     expect(run.stderr).toContain("drifted");
     expect(checks().failed).toEqual([]);
     expect(agent(["check"]).stderr).toBe("");
-  });
-
-  it("repairs again when Docker puts its jump back in the middle of a repair, and gives up when it does so every time", () => {
-    agent(["apply"], payloadOf([80]));
-    // Not in the agent's scratch namespace, which has no name.
-    const docker = (whileOnce: string) =>
-      standIn(
-        "iptables-restore",
-        `iptables-nft-restore "$@" || exit
-case "$*$(ip netns identify $$)" in *--test*) ;; *${name}) ${whileOnce} iptables-nft -I FORWARD -j DOCKER-USER ;; esac
-exit 0`,
-      );
-    const jumps = () => chain("FORWARD").split("-j DOCKER-USER").length - 1;
-    inside("iptables-nft", ["-D", "FORWARD", "-j", "DOCKER-USER"]);
-    docker(`[ ! -e '${join(home, "bin/once")}' ] && touch '${join(home, "bin/once")}' &&`);
-    const run = agent(["check"]);
-    expect(run.stderr).toMatch(/is: 0 time[^]*is: 2 time[^]*repaired/);
-    expect([run.status, jumps()]).toEqual([0, 1]);
-
-    inside("iptables-nft", ["-D", "FORWARD", "-j", "DOCKER-USER"]);
-    docker("");
-    const endless = agent(["check"]);
-    expect(endless.stderr).toContain("still different after the repair: jump-filter-forward-docker-user-v4");
-    expect([endless.status, jumps()]).toEqual([4, 2]);
   });
 
   it("boots with SSH open and everything else shut when its payload is broken and nothing is in force", () => {
@@ -383,34 +289,6 @@ exit 0`,
     expect(inside("ip6tables-nft", ["-S"]).stdout).not.toContain("DOCKER-USER");
     expect(chain("INPUT")).toContain("--dport 9 -j DROP");
     expect(inside("ipset", ["list", "-n"]).stdout).toBe("");
-  });
-
-  it("serializes runs that come at once", () => {
-    agent(["apply"], payloadOf([80]));
-    writeFileSync(join(home, "a"), payloadOf([80, 81]));
-    writeFileSync(join(home, "b"), payloadOf([80, 82]));
-    const both = `sh ${script} apply <${home}/a & sh ${script} apply <${home}/b & wait`;
-    inside("sh", ["-c", both]);
-    expect(checks().passed).toBe(true);
-  });
-
-  it("looks again at what is wrong for a moment, as when Docker makes a network, and never forgives what stays", () => {
-    agent(["apply"], payloadOf([80]));
-    const docker = "iptables-nft -D FORWARD -j DOCKER-USER; sleep 0.35; iptables-nft -I FORWARD -j DOCKER-USER";
-    const churn = inside("sh", [
-      "-c",
-      `(${docker}) & sleep 0.05; sh ${script} verify --json; status=$?; wait; exit $status`,
-    ]);
-    expect(churn.stderr).toContain("look 1 of 4: failed: jump-filter-forward-docker-user-v4");
-    expect(churn.status).toBe(0);
-    expect(JSON.parse(churn.stdout)).toMatchObject({ passed: true });
-
-    inside("iptables-nft", ["-D", "FORWARD", "-j", "DOCKER-USER"]);
-    const drifted = agent(["verify", "--json"]);
-    expect(drifted.status).toBe(1);
-    expect(drifted.stderr).toContain("look 3 of 4");
-    expect(drifted.stderr).toContain("FAILED jump-filter-forward-docker-user-v4");
-    expect(JSON.parse(drifted.stdout)).toMatchObject({ passed: false });
   });
 
   it("says how it is used", () => {
