@@ -990,19 +990,21 @@ export const agentScript = [
   "hand_on \"$WORK/check\"",
   "drift=$(differences \"$WORK/check\")",
   "[ -n \"$drift\" ] || return 0",
-  "round=0",
-  "while [ -n \"$drift\" ]; do",
-  "[ \"$round\" -lt \"$LOOKS\" ] || die 4 \"still different after the repair: $drift\"",
-  "[ \"$round\" -eq 0 ] || sleep \"$PAUSE\"",
-  "round=$((round + 1))",
+  "look=1",
+  "while",
   "printf '%s\\n' \"$drift\" | while read -r line; do say \"drifted: $line\"; done",
   "load_or_undo \"$WORK/check\" || die 4 'the drift could not be repaired'",
   "if peers_differ; then",
   "stored_peers >\"$WORK/peers\"",
-  "load_peers \"$WORK/peers\" || die 4 'the peers could not be repaired'",
+  "load_peers \"$WORK/peers\" || die 4 'the drift could not be repaired'",
   "fi",
   "drift=$(differences \"$WORK/check\")",
+  "[ -n \"$drift\" ] && [ \"$look\" -lt \"$LOOKS\" ]",
+  "do",
+  "sleep \"$PAUSE\"",
+  "look=$((look + 1))",
   "done",
+  "[ -z \"$drift\" ] || die 4 \"still different after the repair: $drift\"",
   "end_refused_flows \"$WORK/check\" ''",
   "say repaired",
   "}",
@@ -1358,7 +1360,7 @@ export const agentScript = [
   "}",
   "prepare_docker() {",
   "major=$(docker_major)",
-  "[ -n \"$major\" ] || die 4 'dockerd does not tell its version, so it is unknown how it would filter'",
+  "[ -n \"$major\" ] || die 4 'dockerd does not tell its version'",
   "file=$(readlink -f \"$ROOT/etc/docker/daemon.json\" || echo \"$ROOT/etc/docker/daemon.json\")",
   "base_text \"$file\" >\"$WORK/daemon.base\"",
   "case $(tr -d ' \\t\\n' <\"$WORK/daemon.base\") in '{'*'}') ;; *) die 4 \"$file is not a JSON object\" ;; esac",
@@ -1548,4 +1550,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "705a470d9e4c";
+export const agentDigest = "6ea1892fa00c";

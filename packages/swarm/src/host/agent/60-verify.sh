@@ -188,20 +188,22 @@ check_and_repair() {
   hand_on "$WORK/check"
   drift=$(differences "$WORK/check")
   [ -n "$drift" ] || return 0
-  round=0
+  look=1
   # A jump of Docker's that comes back while we put ours in its place makes two: then once more.
-  while [ -n "$drift" ]; do
-    [ "$round" -lt "$LOOKS" ] || die 4 "still different after the repair: $drift"
-    [ "$round" -eq 0 ] || sleep "$PAUSE"
-    round=$((round + 1))
+  while
     printf '%s\n' "$drift" | while read -r line; do say "drifted: $line"; done
     load_or_undo "$WORK/check" || die 4 'the drift could not be repaired'
     if peers_differ; then
       stored_peers >"$WORK/peers"
-      load_peers "$WORK/peers" || die 4 'the peers could not be repaired'
+      load_peers "$WORK/peers" || die 4 'the drift could not be repaired'
     fi
     drift=$(differences "$WORK/check")
+    [ -n "$drift" ] && [ "$look" -lt "$LOOKS" ]
+  do
+    sleep "$PAUSE"
+    look=$((look + 1))
   done
+  [ -z "$drift" ] || die 4 "still different after the repair: $drift"
   # What came in meanwhile.
   end_refused_flows "$WORK/check" ''
   say repaired

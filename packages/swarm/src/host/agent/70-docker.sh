@@ -69,7 +69,7 @@ write_daemon_json() {
 # prepare_docker: for ExecStartPre of Docker; when it fails, Docker does not start.
 prepare_docker() {
   major=$(docker_major)
-  [ -n "$major" ] || die 4 'dockerd does not tell its version, so it is unknown how it would filter'
+  [ -n "$major" ] || die 4 'dockerd does not tell its version'
   file=$(readlink -f "$ROOT/etc/docker/daemon.json" || echo "$ROOT/etc/docker/daemon.json")
   base_text "$file" >"$WORK/daemon.base"
   case $(tr -d ' \t\n' <"$WORK/daemon.base") in '{'*'}') ;; *) die 4 "$file is not a JSON object" ;; esac
