@@ -11,21 +11,28 @@ const {
   calls,
   run: runOnManager,
 } = fakeManager({
-  inspect: `*'}}yes{{'*) [ "$(get "$id" 4)" = - ] || echo yes ;;
+  inspect: `*'}}yes{{'*)
+    [ "$(get "$id" 4)" = - ] || echo yes
+    [ ! -e "$FAKE/back" ] || { rm "$FAKE/back"; change "$id" 4 -; date +%s >"$FAKE/let-go"; } ;;
   *Reachability*) get "$id" 4 ;;
-  *Leader*) get "$id" 5 ;;`,
-  update: `case "$*" in
+  *Leader*) get "$id" 5 ;;
+  *hcloud-swarm.demoted*)
+    cat "$FAKE/$id.demoted" 2>/dev/null || :
+    # It comes back as a manager once, and is let go again.
+    [ ! -e "$FAKE/comes-back" ] || { rm "$FAKE/comes-back"; change "$id" 4 reachable; : >"$FAKE/back"; } ;;`,
+  update: `case "$*" in *demoted=1*) echo 1 >"$FAKE/$id.demoted" ;; esac
+  case "$*" in
   *'--role worker'*) change "$id" 1 worker; change "$id" 4 -; change "$id" 5 false ;;
   *'--role manager'*) change "$id" 1 manager; change "$id" 4 reachable ;;
   *drain*) change "$id" 3 drain; [ ! -e "$FAKE/stuck" ] || exit 0; : >"$FAKE/tasks"; : >"$FAKE/wanting" ;;
   *pause*) change "$id" 3 pause ;;
   *'availability active'*) change "$id" 3 active ;;
   esac`,
-  more: `'node rm'*) for id; do :; done; rm "$FAKE/$id.node" ;;`,
+  more: `'node rm'*) for id; do :; done; date +%s >"$FAKE/removed"; rm "$FAKE/$id.node" ;;`,
 });
 const changes = () => calls(/^node (update|rm)/);
 
-const bounds = { waitSeconds: 2, drainSeconds: 2 };
+const bounds = { waitSeconds: 2, drainSeconds: 2, demotedSeconds: 1 };
 const steps = (...words: string[]): Step[] =>
   words.map((word) => {
     const [action = "", id = ""] = word.split(" ");
@@ -58,9 +65,29 @@ describe("transitionProgram", () => {
       "node update --availability drain w1",
       "node rm --force w1",
       "node update --availability drain m3",
-      "node update --role worker m3",
+      "node update --role worker --label-add hcloud-swarm.demoted=1 m3",
       "node rm --force m3",
     ]);
+  });
+
+  it("removes a manager only when it has been none for a while, also when it comes back, or was demoted by an earlier deployment", () => {
+    set({ "m1.node": leader, "m2.node": manager, "m3.node": manager, "comes-back": "" });
+    const seconds = (name: string) => Number(read(name));
+    expect(run("demote m3", "remove m3").status).toBe(0);
+    expect(seconds("removed") - seconds("let-go")).toBeGreaterThanOrEqual(1);
+    set({ "m2.node": "worker ready drain - false", "m2.demoted": "1" });
+    const before = Math.floor(Date.now() / 1000);
+    expect(run("remove m2").status).toBe(0);
+    expect(seconds("removed") - before).toBeGreaterThanOrEqual(1);
+  });
+
+  it("does not remove one that becomes a manager again and again", () => {
+    set({ "m1.node": leader, "m2.node": manager, "m3.node": "worker ready drain reachable false", "m3.demoted": "1" });
+    expect(run("remove m3")).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/prod-m3 was demoted, and becomes a manager again/),
+    });
+    expect(changes()).toEqual([]);
   });
 
   it("passes over what is done already, as after an interruption", () => {
@@ -102,9 +129,14 @@ describe("transitionProgram", () => {
   });
 
   it("promotes, and puts back to work", () => {
-    set({ "m1.node": leader, "w1.node": "worker ready drain - false" });
-    expect(run("activate w1", "promote w1")).toMatchObject({ status: 0, stdout: "\n" });
+    set({ "m1.node": leader, "w1.node": "worker ready drain - false", "w2.node": worker, "w2.demoted": "1" });
+    expect(run("activate w1", "promote w1", "activate w2")).toMatchObject({ status: 0, stdout: "\n" });
     expect(read("w1.node")).toBe("manager ready active reachable false");
+    expect(changes().filter((change) => change.includes("label-rm"))).toEqual([
+      "node update --availability active --label-rm hcloud-swarm.leaving w1",
+      "node update --availability active --label-rm hcloud-swarm.leaving w2",
+      "node update --label-rm hcloud-swarm.demoted w2",
+    ]);
   });
 
   it("waits for tasks to run elsewhere, but not for ever, and says which services lack some", () => {

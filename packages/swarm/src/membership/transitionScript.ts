@@ -5,7 +5,7 @@
  */
 import { quote } from "../shell";
 import { swarmShell, taskShell } from "./managerShell";
-import { leavingLabel } from "./survey";
+import { demotedLabel, leavingLabel } from "./survey";
 import type { Step } from "./transition";
 
 export interface TransitionBounds {
@@ -13,13 +13,28 @@ export interface TransitionBounds {
   readonly waitSeconds: number;
   /** For the tasks of one node to run elsewhere, in seconds; after it the node leaves all the same. */
   readonly drainSeconds: number;
+  /** How long a manager that is to be removed must have been none, in seconds. Default: 45. */
+  readonly demotedSeconds?: number;
 }
+
+/**
+ * A manager that was demoted asks for a worker's certificate. One that is removed before it has it cannot get it any more, starts its
+ * manager again after twice 16 s (`roleChangeTimeout` in swarmkit's node/node.go), and joins the managers with its old certificate:
+ * a member that nobody lists and nobody answers, whose vote counts.
+ */
+const demotedSeconds = 45;
 
 /** The program for `sh -s`, without any secret; nothing where there is nothing to do. */
 export function transitionProgram(steps: readonly Step[], bounds: TransitionBounds): string | undefined {
   if (steps.length === 0) return undefined;
   const lines = steps.map(({ action, id, name }) => `${action} ${id} ${name}\n`).join("");
-  return `seconds=${bounds.waitSeconds}\ndrain_seconds=${bounds.drainSeconds}\nsteps=${quote(lines)}\n${script}`;
+  const values = {
+    seconds: bounds.waitSeconds,
+    drain_seconds: bounds.drainSeconds,
+    demoted_seconds: bounds.demotedSeconds ?? demotedSeconds,
+  };
+  const given = Object.entries(values).map(([name, value]) => `${name}=${String(value)}\n`);
+  return `${given.join("")}steps=${quote(lines)}\n${script}`;
 }
 
 const script = `${swarmShell}
@@ -37,7 +52,12 @@ quorum_without() {
       'repair or replace the silent managers with a deployment of its own first'
 }
 
-activate() { update --availability active --label-rm '${leavingLabel}' "$1"; }
+was_demoted() { [ "$(of_node "$1" '{{index .Spec.Labels "${demotedLabel}"}}')" = 1 ]; }
+# To take a label from a node that has none is an error.
+activate() {
+  update --availability active --label-rm '${leavingLabel}' "$1"
+  if was_demoted "$1"; then update --label-rm '${demotedLabel}' "$1"; fi
+}
 quiesce() {
   if [ "$(of_node "$1" '{{.Spec.Availability}}')" = active ]; then
     update --availability pause --label-add '${leavingLabel}=1' "$1"
@@ -54,7 +74,12 @@ is_no_manager() { ! is_manager "$1"; }
 demote() {
   if is_manager "$1"; then
     quorum_without "$1" "$2"
-    if [ "$(role_of "$1")" != worker ]; then update --role worker "$1"; fi
+    if [ "$(role_of "$1")" != worker ]; then
+      case $steps in
+      *"remove $1 "*) update --role worker --label-add '${demotedLabel}=1' "$1" ;;
+      *) update --role worker "$1" ;;
+      esac
+    fi
   fi
   # A leader that goes takes the answer with it: another one is elected first.
   until_true "$seconds" has_leader || fail "$2 was demoted, and the swarm has no leader after $seconds s"
@@ -74,9 +99,24 @@ ${taskShell}drain() {
   }
 }
 
-is_gone() { ! is_there "$1"; }
+# For so long in a row it was none, or it is dead and comes back as nothing.
+is_worker_for_good() {
+  [ "$(of_node "$1" '{{.Status.State}}')" != down ] || return 0
+  now=$(date +%s)
+  if is_manager "$1"; then demoted_at=$now; fi
+  [ $((now - demoted_at)) -ge "$demoted_seconds" ]
+}
+is_gone() { has_leader && ! is_there "$1"; }
+# The answer is lost where the leader changes meanwhile.
+try_to_remove() { docker node rm --force "$1" >/dev/null || is_gone "$1"; }
 remove() {
-  docker node rm --force "$1" >/dev/null
+  until_true "$seconds" has_leader || fail "the swarm has had no leader for $seconds s, and $2 was not removed"
+  if was_demoted "$1"; then
+    demoted_at=$(date +%s)
+    until_true "$((demoted_seconds + seconds))" is_worker_for_good "$1" ||
+      fail "$2 was demoted, and becomes a manager again by itself: look at its Docker, or raise timeouts.swarm"
+  fi
+  until_true "$seconds" try_to_remove "$1" || fail "$2 could not be removed within $seconds s"
   until_true "$seconds" is_gone "$1" || fail "$2 was removed, and is still listed after $seconds s"
 }
 
