@@ -20,7 +20,7 @@ import { planHandover, planTransition, QuorumError } from "./membership/transiti
 import { transitionProgram } from "./membership/transitionScript";
 import type { VerificationReport } from "./outputs";
 import { RefusedChangeError } from "./refusedChange";
-import { confirmationAround, printResult, repairAfterDocker } from "./remote/confirmation";
+import { confirmationAround, printResult } from "./remote/confirmation";
 import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
 import { maintainNodes } from "./swarmMaintenance";
 import { attachVolumes, type NodeWithVolumes } from "./volumes";
@@ -297,7 +297,7 @@ function last(
       digest,
       agent: agentDigest,
       probationSeconds: timeouts.probation,
-      program: pulumi.interpolate`${membership}${confirmationAround(afterConfirmation + repairAfterDocker)}${printResult}`,
+      program: pulumi.interpolate`${membership}${confirmationAround(afterConfirmation)}${printResult}`,
       ...(nonce === undefined ? {} : { nonce }),
     },
   );

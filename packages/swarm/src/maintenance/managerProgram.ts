@@ -32,7 +32,6 @@ function program(values: Record<string, string>, script: string): string {
 }
 
 const shared = `
-label() { of_node "$1" "{{with .Spec.Labels}}{{with index . \\"$2\\"}}{{.}}{{end}}{{end}}"; }
 state_of() { of_node "$1" '{{.Status.State}}'; }
 availability_of() { of_node "$1" '{{.Spec.Availability}}'; }
 until_true "$seconds" has_leader || fail 'the swarm has no leader: its quorum is lost'

@@ -7,6 +7,8 @@ fail() { printf 'swarm: %s\\n' "$*" >&2; exit 1; }
 say() { printf 'swarm: %s\\n' "$*" >&2; }
 of_node() { docker node inspect "$1" --format "$2"; }
 is_there() { docker node ls --quiet --filter "id=$1" | grep -q .; }
+# label ID KEY
+label() { of_node "$1" "{{with .Spec.Labels}}{{with index . \\"$2\\"}}{{.}}{{end}}{{end}}"; }
 role_of() { of_node "$1" '{{.Spec.Role}}'; }
 # A manager is one until the others have let it go, whatever its role is to be.
 is_manager() { [ "$(of_node "$1" '{{if .ManagerStatus}}yes{{end}}')" = yes ]; }

@@ -4,7 +4,7 @@ import { untilTrue } from "../shell";
 
 /** Swarm label of a node that is on its way out; one that is wanted after all is put back to work by it. */
 export const leavingLabel = "hcloud-swarm.leaving";
-/** On a node that was a manager until it had to leave. */
+/** Swarm label of a node that a deployment demoted. */
 export const demotedLabel = "hcloud-swarm.demoted";
 
 const memberSchema = z.object({

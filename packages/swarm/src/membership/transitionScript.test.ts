@@ -20,7 +20,7 @@ const {
     cat "$FAKE/$id.demoted" 2>/dev/null || :
     # It comes back as a manager once, and is let go again.
     [ ! -e "$FAKE/comes-back" ] || { rm "$FAKE/comes-back"; change "$id" 4 reachable; : >"$FAKE/back"; } ;;`,
-  update: `case "$*" in *demoted=1*) echo 1 >"$FAKE/$id.demoted" ;; esac
+  update: `case "$*" in *demoted=1*) echo 1 >"$FAKE/$id.demoted" ;; *'label-rm hcloud-swarm.demoted'*) rm "$FAKE/$id.demoted" ;; esac
   case "$*" in
   *'--role worker'*) change "$id" 1 worker; change "$id" 4 -; change "$id" 5 false ;;
   *'--role manager'*) change "$id" 1 manager; change "$id" 4 reachable ;;
@@ -125,16 +125,15 @@ describe("transitionProgram", () => {
     expect(run("yield m2").status).toBe(0);
     expect(changes()).toEqual([]);
     expect(run("yield m1").status).toBe(0);
-    expect(changes()).toEqual(["node update --role worker m1"]);
+    expect(changes()).toEqual(["node update --role worker --label-add hcloud-swarm.demoted=1 m1"]);
   });
 
   it("promotes, and puts back to work", () => {
     set({ "m1.node": leader, "w1.node": "worker ready drain - false", "w2.node": worker, "w2.demoted": "1" });
-    expect(run("activate w1", "promote w1", "activate w2")).toMatchObject({ status: 0, stdout: "\n" });
+    expect(run("activate w1", "promote w1", "promote w2")).toMatchObject({ status: 0, stdout: "\n" });
     expect(read("w1.node")).toBe("manager ready active reachable false");
     expect(changes().filter((change) => change.includes("label-rm"))).toEqual([
       "node update --availability active --label-rm hcloud-swarm.leaving w1",
-      "node update --availability active --label-rm hcloud-swarm.leaving w2",
       "node update --label-rm hcloud-swarm.demoted w2",
     ]);
   });

@@ -52,12 +52,7 @@ quorum_without() {
       'repair or replace the silent managers with a deployment of its own first'
 }
 
-was_demoted() { [ "$(of_node "$1" '{{index .Spec.Labels "${demotedLabel}"}}')" = 1 ]; }
-# To take a label from a node that has none is an error.
-activate() {
-  update --availability active --label-rm '${leavingLabel}' "$1"
-  if was_demoted "$1"; then update --label-rm '${demotedLabel}' "$1"; fi
-}
+activate() { update --availability active --label-rm '${leavingLabel}' "$1"; }
 quiesce() {
   if [ "$(of_node "$1" '{{.Spec.Availability}}')" = active ]; then
     update --availability pause --label-add '${leavingLabel}=1' "$1"
@@ -67,6 +62,8 @@ quiesce() {
 is_reachable() { [ "$(of_node "$1" '{{with .ManagerStatus}}{{.Reachability}}{{end}}')" = reachable ]; }
 promote() {
   if [ "$(role_of "$1")" != manager ]; then update --role manager "$1"; fi
+  # To take a label from a node that has none is an error.
+  if [ -n "$(label "$1" '${demotedLabel}')" ]; then update --label-rm '${demotedLabel}' "$1"; fi
   until_true "$seconds" is_reachable "$1" || fail "$2 was promoted, and is no reachable manager after $seconds s"
 }
 
@@ -74,12 +71,7 @@ is_no_manager() { ! is_manager "$1"; }
 demote() {
   if is_manager "$1"; then
     quorum_without "$1" "$2"
-    if [ "$(role_of "$1")" != worker ]; then
-      case $steps in
-      *"remove $1 "*) update --role worker --label-add '${demotedLabel}=1' "$1" ;;
-      *) update --role worker "$1" ;;
-      esac
-    fi
+    update --role worker --label-add '${demotedLabel}=1' "$1"
   fi
   # A leader that goes takes the answer with it: another one is elected first.
   until_true "$seconds" has_leader || fail "$2 was demoted, and the swarm has no leader after $seconds s"
@@ -99,25 +91,26 @@ ${taskShell}drain() {
   }
 }
 
-# For so long in a row it was none, or it is dead and comes back as nothing.
+# None for so long in a row, or dead: what is dead asks for nothing.
 is_worker_for_good() {
-  [ "$(of_node "$1" '{{.Status.State}}')" != down ] || return 0
   now=$(date +%s)
-  if is_manager "$1"; then demoted_at=$now; fi
-  [ $((now - demoted_at)) -ge "$demoted_seconds" ]
+  if is_manager "$1" || ! has_leader; then
+    demoted_at=$now
+    return 1
+  fi
+  [ $((now - demoted_at)) -ge "$demoted_seconds" ] || [ "$(of_node "$1" '{{.Status.State}}')" = down ]
 }
 is_gone() { has_leader && ! is_there "$1"; }
-# The answer is lost where the leader changes meanwhile.
-try_to_remove() { docker node rm --force "$1" >/dev/null || is_gone "$1"; }
+# Its answer is lost where the leader changes meanwhile.
+is_removed() { is_gone "$1" || { docker node rm --force "$1" >/dev/null && is_gone "$1"; }; }
 remove() {
-  until_true "$seconds" has_leader || fail "the swarm has had no leader for $seconds s, and $2 was not removed"
-  if was_demoted "$1"; then
+  demotion=$(label "$1" '${demotedLabel}')
+  if [ -n "$demotion" ]; then
     demoted_at=$(date +%s)
     until_true "$((demoted_seconds + seconds))" is_worker_for_good "$1" ||
       fail "$2 was demoted, and becomes a manager again by itself: look at its Docker, or raise timeouts.swarm"
   fi
-  until_true "$seconds" try_to_remove "$1" || fail "$2 could not be removed within $seconds s"
-  until_true "$seconds" is_gone "$1" || fail "$2 was removed, and is still listed after $seconds s"
+  until_true "$seconds" is_removed "$1" || fail "$2 was not removed within $seconds s, or is still listed"
 }
 
 until_true "$seconds" has_leader || fail 'the swarm has no leader: its quorum is lost'

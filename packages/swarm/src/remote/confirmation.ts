@@ -55,10 +55,15 @@ if [ "$confirmed" -ne 0 ]; then
 fi
 `;
 
+/**
+ * On a node that has just entered its swarm (`members_new`) Docker has made networks, and takes its jump to DOCKER-USER out for a moment
+ * for each. A check of the node's own that comes upon it puts it back, so that it is there twice. What that check would put right
+ * minutes later is put right at once there, and said; on any other node drift fails the deployment.
+ */
 const verifyNow = `
-report=$(${agentPath} verify --json) || {
-  fail_policy 'the host is not as its policy says; the failed checks are above'
-}
+verified() { report=$(${agentPath} verify --json); }
+mended() { [ -n "\${members_new-}" ] && ${agentPath} check >&2 && verified; }
+verified || mended || fail_policy 'the host is not as its policy says; the failed checks are above'
 `;
 
 /** Confirms and verifies, with `between` in the middle: more of a program, that needs the confirmation. */
@@ -68,15 +73,6 @@ export function confirmationAround(between: string): string {
 
 /** Confirms and verifies. */
 export const confirmationProgram = confirmationAround("");
-
-/**
- * On a node that has just entered its swarm (`members_new`) Docker has made networks, and takes its jump to DOCKER-USER out for a moment
- * for each. A check of the node's own that comes upon it puts it back, so that it is there twice. What that check would put right
- * minutes later is put right now, and said; what stays fails the verification that follows.
- */
-export const repairAfterDocker = `
-[ -z "\${members_new-}" ] || ${agentPath} verify --json >/dev/null || ${agentPath} check >&2 || :
-`;
 
 /** Prints the report, and before it, on a node of a swarm, its membership; with the join tokens where it knows them. */
 export const printResult = `
