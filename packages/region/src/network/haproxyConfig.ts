@@ -77,6 +77,8 @@ export function haproxyConfig(spec: LoadBalancerSpec, socket: string): string | 
     "global",
     `  stats socket ${quote(socket)} mode 600`,
     `  maxconn ${spec.maxConnections}`,
+    // The smallest Load Balancer's connections take 20 thousand file descriptors: where fewer can be had, so many it is.
+    "  no strict-limits",
     "  nbthread 1",
     `  hard-stop-after ${DRAIN_SECONDS}s`,
     "defaults",

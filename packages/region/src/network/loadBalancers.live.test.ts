@@ -121,7 +121,8 @@ function specOf(services: readonly BalancedService[], ids: readonly ServerId[] =
     publicInterface: { ipv4: PUBLIC, ipv6Network: "2001:db8:1:1::/64" },
     privateInterfaces: [{ networkId: NETWORK, ip: PRIVATE, ipRange: "10.0.0.0/16" }],
     algorithm: "round_robin",
-    maxConnections: 1000,
+    // As the smallest has.
+    maxConnections: 10_000,
     services,
     targets: ids.map((serverId) => ({ serverId, usePrivateIp: true, address: SERVERS[serverId] })),
   };
