@@ -207,11 +207,10 @@ export class Checkpoints {
   #removeDisks(records: readonly MachineRecord[], checkpoint: Manifest): void {
     const { store, machines } = this.#options;
     for (const { spec, disk } of records) {
-      if (store.isKept(spec.serverId, disk)) continue;
-      rmSync(join(machines.directory(spec.serverId), disk), { force: true });
-      if (!checkpoint.machines.some(({ record }) => record.spec.serverId === spec.serverId)) {
-        rmSync(machines.directory(spec.serverId), { recursive: true, force: true });
-      }
+      if (!checkpoint.machines.some(({ record }) => record.spec.serverId === spec.serverId))
+        machines.clear(spec.serverId);
+      else if (!store.isKept(spec.serverId, disk))
+        rmSync(join(machines.directory(spec.serverId), disk), { force: true });
     }
   }
 

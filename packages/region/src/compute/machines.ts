@@ -124,14 +124,22 @@ export class Machines {
     await entry.serial.run(async () => {
       await this.#kill(entry);
       await this.#forget(entry);
-      const directory = this.directory(serverId);
-      const disks = readdirSync(directory).filter((file) => file.endsWith(".qcow2"));
-      const kept = disks.filter((disk) => this.#options.isKept(serverId, disk));
-      if (kept.length === 0) return rmSync(directory, { recursive: true, force: true });
-      for (const file of readdirSync(directory)) {
-        if (!kept.includes(file)) rmSync(join(directory, file), { recursive: true, force: true });
-      }
+      this.clear(serverId);
     });
+  }
+
+  /**
+   * Removes the files of a machine that is no more, but for disks that a checkpoint names. Its record goes: ids come again after the
+   * restore of an older checkpoint, for other machines.
+   */
+  clear(serverId: number): void {
+    const directory = this.directory(serverId);
+    const files = readdirSync(directory);
+    const kept = files.filter((file) => file.endsWith(".qcow2") && this.#options.isKept(serverId, file));
+    if (kept.length === 0) rmSync(directory, { recursive: true, force: true });
+    else
+      for (const file of files)
+        if (!kept.includes(file)) rmSync(join(directory, file), { recursive: true, force: true });
   }
 
   async #forget({ record }: Entry): Promise<void> {
