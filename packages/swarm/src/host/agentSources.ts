@@ -203,13 +203,14 @@ export const agentScript = [
   "mv \"$WORK/live.new\" \"$WORK/live.$1\"",
   "}",
   "forget_live() { rm -f \"$WORK/live.4\" \"$WORK/live.6\" \"$WORK/live.sets\"; }",
-  "DOCKERS_DROP='function dockers_drop(line) {",
-  "return line ~ /^-A INPUT -p udp -m policy --dir in --pol none -m udp --dport [0-9]+ -m (bpf|u32) .* -j DROP$/",
+  "DOCKERS='function dockers(line) {",
+  "return line ~ /^-A INPUT -p udp -m policy --dir in --pol none .* -j DROP$/ ||",
+  "line ~ /^-A POSTROUTING .* -j MASQUERADE$/",
   "}'",
   "hooks_file() { if [ -e \"$1/hooks.$2\" ]; then echo \"$1/hooks.$2\"; else echo \"$1/hooks\"; fi; }",
   "family_text() {",
   "snapshot \"$1\"",
-  "awk -v tables=\"$TABLES\" \"$DOCKERS_DROP\"'",
+  "awk -v tables=\"$TABLES\" \"$DOCKERS\"'",
   "function jump_to_ours(key) {",
   "return ($(NF - 1) == \"-j\" || $(NF - 1) == \"-g\") && $NF ~ /^HC-/ || key in hook && $0 == \"-A \" $2 \" -j \" hook[key]",
   "}",
@@ -226,7 +227,7 @@ export const agentScript = [
   "}",
   "$1 == \"-A\" && $2 !~ /^HC-/ {",
   "key = table \" \" $2",
-  "if (!(key in first) && !dockers_drop($0)) first[key] = $0",
+  "if (!(key in first) && !dockers($0)) first[key] = $0",
   "if (!jump_to_ours(key)) next",
   "if (!(key in jumps)) { chains[table] = chains[table] \" \" $2 }",
   "jumps[key]++",
@@ -315,12 +316,12 @@ export const agentScript = [
   "commit() { \"$(tool \"$2\" -restore)\" -w 30 --noflush <\"$WORK/load.$2\"; }",
   "compare_rules() {",
   "snapshot \"$2\"",
-  "awk -v family=\"$2\" \"$DOCKERS_DROP\"'",
+  "awk -v family=\"$2\" \"$DOCKERS\"'",
   "src == \"hooks\" { hook[++hooks] = $0; next }",
   "/^\\*/ { table = substr($0, 2); next }",
   "src == \"must\" && /^:/ { chain[++chains] = table \" \" substr($1, 2); next }",
   "$1 == \"-A\" {",
-  "if (src == \"is\" && dockers_drop($0)) next",
+  "if (src == \"is\" && dockers($0)) next",
   "key = table \" \" $2",
   "rule[src, key, ++n[src, key]] = $0",
   "if (src == \"is\") times[table, $0]++",
@@ -1550,4 +1551,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "6ea1892fa00c";
+export const agentDigest = "d6c8f1bd86a3";

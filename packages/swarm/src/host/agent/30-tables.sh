@@ -9,10 +9,11 @@ snapshot() {
 }
 forget_live() { rm -f "$WORK/live.4" "$WORK/live.6" "$WORK/live.sets"; }
 
-# Docker's own drop of clear-text VXLAN for its encrypted networks. Docker puts it at the top of INPUT, above our jump, where it
-# takes nothing away from ours: a rule that can only drop.
-DOCKERS_DROP='function dockers_drop(line) {
-  return line ~ /^-A INPUT -p udp -m policy --dir in --pol none -m udp --dport [0-9]+ -m (bpf|u32) .* -j DROP$/
+# What Docker puts above our jumps, where it takes nothing away from ours: its drop of clear-text VXLAN for encrypted networks at the
+# top of INPUT, which can only drop, and the addresses of its own networks at the top of POSTROUTING.
+DOCKERS='function dockers(line) {
+  return line ~ /^-A INPUT -p udp -m policy --dir in --pol none .* -j DROP$/ ||
+    line ~ /^-A POSTROUTING .* -j MASQUERADE$/
 }'
 
 # hooks_file DIRECTORY FAMILY: the jumps; those of a saved state differ by family.
@@ -22,7 +23,7 @@ hooks_file() { if [ -e "$1/hooks.$2" ]; then echo "$1/hooks.$2"; else echo "$1/h
 # and its only one, and stays untouched where it is; chains of ours that the payload no longer has leave, and the jumps to them.
 family_text() {
   snapshot "$1"
-  awk -v tables="$TABLES" "$DOCKERS_DROP"'
+  awk -v tables="$TABLES" "$DOCKERS"'
     function jump_to_ours(key) {
       return ($(NF - 1) == "-j" || $(NF - 1) == "-g") && $NF ~ /^HC-/ || key in hook && $0 == "-A " $2 " -j " hook[key]
     }
@@ -39,7 +40,7 @@ family_text() {
     }
     $1 == "-A" && $2 !~ /^HC-/ {
       key = table " " $2
-      if (!(key in first) && !dockers_drop($0)) first[key] = $0
+      if (!(key in first) && !dockers($0)) first[key] = $0
       if (!jump_to_ours(key)) next
       if (!(key in jumps)) { chains[table] = chains[table] " " $2 }
       jumps[key]++
@@ -140,12 +141,12 @@ commit() { "$(tool "$2" -restore)" -w 30 --noflush <"$WORK/load.$2"; }
 # compare_rules DIRECTORY FAMILY: `NAME<tab>EXPECTED<tab>FOUND` for each chain and each jump of the payload.
 compare_rules() {
   snapshot "$2"
-  awk -v family="$2" "$DOCKERS_DROP"'
+  awk -v family="$2" "$DOCKERS"'
     src == "hooks" { hook[++hooks] = $0; next }
     /^\*/ { table = substr($0, 2); next }
     src == "must" && /^:/ { chain[++chains] = table " " substr($1, 2); next }
     $1 == "-A" {
-      if (src == "is" && dockers_drop($0)) next
+      if (src == "is" && dockers($0)) next
       key = table " " $2
       rule[src, key, ++n[src, key]] = $0
       if (src == "is") times[table, $0]++

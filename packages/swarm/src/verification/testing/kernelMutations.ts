@@ -27,7 +27,16 @@ function switchedOff({ nft, version }: (typeof families)[number], table: string)
 }
 
 /** On a host that is a way out for others. */
-export const egressMutations: readonly Mutation[] = families.map((family) => switchedOff(family, "nat"));
+export const egressMutations: readonly Mutation[] = [
+  ...families.map((family) => switchedOff(family, "nat")),
+  {
+    name: "shadow: private packets leave as they are",
+    kind: "shadow",
+    apply: "iptables -t nat -I POSTROUTING -s 10.0.0.0/16 -j ACCEPT",
+    undo: "iptables -t nat -D POSTROUTING -s 10.0.0.0/16 -j ACCEPT",
+    caughtBy: ["jump-nat-postrouting-hc-nat-v4"],
+  },
+];
 
 /** Needs nft on the host, and the payload of the agent in force. */
 export const kernelMutations: readonly Mutation[] = [
@@ -141,6 +150,11 @@ export const harmlessChanges: readonly Pick<Mutation, "name" | "apply" | "undo">
     apply:
       "iptables -I INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m u32 --u32 '0xc&0xff=0x1' -j DROP",
     undo: "iptables -D INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m u32 --u32 '0xc&0xff=0x1' -j DROP",
+  },
+  {
+    name: "the addresses of Docker's networks above our jump",
+    apply: "iptables -t nat -I POSTROUTING -o docker_gwbridge -m addrtype --src-type LOCAL -j MASQUERADE",
+    undo: "iptables -t nat -D POSTROUTING -o docker_gwbridge -m addrtype --src-type LOCAL -j MASQUERADE",
   },
   {
     name: "Docker's RETURN behind ours in DOCKER-USER",
