@@ -79,7 +79,9 @@ export function createApi({ backend, store, token, clock = () => new Date(), onE
     state: () => engine.state,
     snapshot: () => printState(engine.state),
     restore: (text) => {
-      engine.replace(parseState(text));
+      const restored = parseState(text);
+      // As in the real cloud no id comes again: what is kept of a checkpoint's volume is never taken for that of another one.
+      engine.replace({ ...restored, nextId: Math.max(restored.nextId, engine.state.nextId) });
       balancers.forgetAll();
     },
     resume: () => resume(context),
