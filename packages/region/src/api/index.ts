@@ -80,7 +80,7 @@ export function createApi({ backend, store, token, clock = () => new Date(), onE
     snapshot: () => printState(engine.state),
     restore: (text) => {
       const restored = parseState(text);
-      // As in the real cloud no id comes again: what is kept of a checkpoint's volume is never taken for that of another one.
+      // As in the real cloud no id comes again: a disk that a checkpoint keeps is never taken for another resource's.
       engine.replace({ ...restored, nextId: Math.max(restored.nextId, engine.state.nextId) });
       balancers.forgetAll();
     },

@@ -128,10 +128,7 @@ export class Machines {
     });
   }
 
-  /**
-   * Removes the files of a machine that is no more, but for disks that a checkpoint names. Its record goes: ids come again after the
-   * restore of an older checkpoint, for other machines.
-   */
+  /** Removes the files of a machine that is no more, its record too, but for disks that a checkpoint names: it has their records. */
   clear(serverId: number): void {
     const directory = this.directory(serverId);
     const files = readdirSync(directory);

@@ -204,8 +204,7 @@ export const agentScript = [
   "}",
   "forget_live() { rm -f \"$WORK/live.4\" \"$WORK/live.6\" \"$WORK/live.sets\"; }",
   "DOCKERS='function dockers(line) {",
-  "return line ~ /^-A INPUT -p udp -m policy --dir in --pol none .* -j DROP$/ ||",
-  "line ~ /^-A POSTROUTING .* -j MASQUERADE$/",
+  "return line ~ /^-A (INPUT -p udp .* --pol none .* -m (bpf|u32) .* -j DROP|POSTROUTING .* -j MASQUERADE)$/",
   "}'",
   "hooks_file() { if [ -e \"$1/hooks.$2\" ]; then echo \"$1/hooks.$2\"; else echo \"$1/hooks\"; fi; }",
   "family_text() {",
@@ -1551,4 +1550,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "d6c8f1bd86a3";
+export const agentDigest = "9f7a17a2b557";

@@ -12,8 +12,7 @@ forget_live() { rm -f "$WORK/live.4" "$WORK/live.6" "$WORK/live.sets"; }
 # What Docker puts above our jumps, where it takes nothing away from ours: its drop of clear-text VXLAN for encrypted networks at the
 # top of INPUT, which can only drop, and the addresses of its own networks at the top of POSTROUTING.
 DOCKERS='function dockers(line) {
-  return line ~ /^-A INPUT -p udp -m policy --dir in --pol none .* -j DROP$/ ||
-    line ~ /^-A POSTROUTING .* -j MASQUERADE$/
+  return line ~ /^-A (INPUT -p udp .* --pol none .* -m (bpf|u32) .* -j DROP|POSTROUTING .* -j MASQUERADE)$/
 }'
 
 # hooks_file DIRECTORY FAMILY: the jumps; those of a saved state differ by family.
