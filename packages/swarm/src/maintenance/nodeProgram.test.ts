@@ -25,11 +25,13 @@ const tools: Record<string, string> = {
   'swarm unlock') read -r key; [ "$key" = SWMKEY-1-key ] && rm "$FAKE/locked" ;;
   esac`,
   "apt-get": `case "$*" in
+  *--simulate*) cat "$FAKE/simulated" ;;
   *--download-only*) ;;
   *install*) [ ! -e "$FAKE/broken" ] || { echo 'E: it is full'; exit 100; }
     for word; do case $word in docker.io=*) echo "\${word#*=}" >"$FAKE/engine" ;; esac; done ;;
   *update) [ ! -e "$FAKE/offline" ] || { echo 'E: no network'; exit 100; } ;;
   esac`,
+  "apt-mark": `shift; for package; do [ "$package" != jq ] || echo jq; done`,
   "apt-cache": `while read -r version; do echo " docker.io | $version | http://deb"; done <"$FAKE/versions"`,
   "dpkg-query": `case "$*" in *Abbrev*) printf 'ii  docker.io\\nii  containerd\\n' ;; *) cat "$FAKE/engine" ;; esac`,
   dpkg: `case $1 in --compare-versions) [ "$(printf '%s\\n' "$2" "$4" | sort -V | tail -n 1)" = "$2" ] && [ "$2" != "$4" ] ;; esac`,
@@ -43,7 +45,7 @@ beforeEach(() => {
     writeFileSync(join(dir, name), `#!/bin/sh\necho "${name} $*" >>"$FAKE/calls"\n${body}\n`);
     chmodSync(join(dir, name), 0o755);
   }
-  set({ boot: "boot-1", engine: "26.1.5+dfsg1-9", versions: "28.5.2-1\n28.5.1-1\n26.1.5+dfsg1-9" });
+  set({ boot: "boot-1", engine: "26.1.5+dfsg1-9", versions: "28.5.2-1\n28.5.1-1\n26.1.5+dfsg1-9", simulated: "" });
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 function set(files: Record<string, string>): void {
@@ -120,14 +122,27 @@ describe("a node's maintenance", () => {
 
   it("upgrades what it is told to", () => {
     expect(work({ upgrade: "docker" }).stdout).toBe("ok");
-    expect(calls(/^apt-get .*--only-upgrade install docker.io containerd$/)).toHaveLength(1);
+    expect(calls(/^apt-get (?!.*--simulate).*--only-upgrade install docker.io containerd$/)).toHaveLength(1);
     expect(calls(/dist-upgrade/)).toEqual([]);
     expect(work({ number: 4, upgrade: "all", reboot: false }).stdout).toBe("ok");
     expect(calls(/dist-upgrade$/)).toHaveLength(1);
     expect(read("lib/maintenance")).toBe("4 4 - ok");
   });
 
+  it("lets packages go that came with the old Docker", () => {
+    set({ simulated: "Remv tini [0.19.0-3]\nInst docker.io [26.1.5] (28.5.2-1 Debian)" });
+    expect(prepare({ dockerVersion: "28.5" })).toMatchObject({ status: 0, stdout: "todo" });
+    expect(work({ dockerVersion: "28.5" })).toMatchObject({ status: 0, stdout: "ok" });
+    expect(read("engine")).toBe("28.5.2-1");
+  });
+
   it.each<[string, Record<string, string>, Partial<MaintenanceSettings>, RegExp]>([
+    [
+      "packages of the user's in the way",
+      { simulated: "Remv tini [0.19.0-3]\nRemv jq [1.7]" },
+      { dockerVersion: "28.5" },
+      /only be upgraded where these packages are removed.*: jq\n/,
+    ],
     [
       "a version that cannot be had",
       {},

@@ -75,7 +75,7 @@ newest_version() {
 }
 wants_docker() { ! has_version || { is_raised && [ "$upgrade" = docker ]; }; }
 wants_all() { is_raised && [ "$upgrade" = all ]; }
-# bring OPTION...: the packages to where they are to be; with --download-only they are fetched.
+# bring [--download-only]: the packages to where they are to be; or only fetched.
 bring() {
   version=
   if [ -n "$docker_version" ]; then
@@ -90,7 +90,8 @@ bring() {
     fi
   fi
   if wants_docker; then
-    set -- "$@" --no-remove --only-upgrade install
+    only=\${1-}
+    set -- --only-upgrade install
     for package in $(docker_packages); do
       case $package:$version in
       *:) set -- "$@" "$package" ;;
@@ -98,7 +99,18 @@ bring() {
       *) set -- "$@" "$package" ;;
       esac
     done
-    apt "$@" || return 1
+    # Debian's 28.5 needs tini-static in the place of 26.1's tini: what came along may go, nothing that was asked for.
+    removed=$(apt --simulate "$@" | awk '$1 == "Remv" { print $2 }')
+    if [ -n "$removed" ]; then
+      # shellcheck disable=SC2086 # a word each
+      own=$(apt-mark showmanual $removed)
+      if [ -n "$own" ]; then
+        # shellcheck disable=SC2086
+        echo "Docker can only be upgraded where these packages are removed, which were not installed for it alone:" $own
+        return 1
+      fi
+    fi
+    apt \${only:+"$only"} "$@" || return 1
   fi
 }
 # pin_docker: upgrades of everything else leave Docker at the version that the program names.
