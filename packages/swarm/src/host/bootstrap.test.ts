@@ -23,7 +23,7 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 const tool = (name: string, body = "") =>
   writeFileSync(join(home, "bin", name), `#!/bin/sh\necho "${name} $*" >>${home}/calls\n${body}\n`, { mode: 0o755 });
-const here = (text: string) => text.replace(/\/(etc\/ssh|var\/lib|run\/cloud-init)\//g, `${home}/$1/`);
+const here = (text: string) => text.replace(/\/(etc\/ssh|var\/lib|var\/log|run\/cloud-init)\//g, `${home}/$1/`);
 const run = (text: string) => runHere(here(text));
 const runHere = (input: string) =>
   spawnSync("sh", ["-s"], {
@@ -95,11 +95,20 @@ it("asks again now and then, for cloud-init may end without a result", () => {
   expect(calls.filter((line) => line.startsWith("cloud-init"))).toHaveLength(3);
 });
 
-it("says what went wrong in cloud-init, and makes no key", () => {
+it("says what went wrong in cloud-init, with the end of its log and the units that failed, and makes no key", () => {
   rmSync(join(home, "var/lib/hcloud-swarm/setup-done"));
   tool("cloud-init", "echo 'status: error'");
+  tool("systemctl", "echo 'docker.service loaded failed failed Docker Application Container Engine'");
+  tool("journalctl", 'for unit; do :; done; echo "journal of $unit"');
+  mkdirSync(join(home, "var/log"));
+  const lines = Array.from({ length: 40 }, (_, index) => `line ${index + 1}\n`);
+  writeFileSync(join(home, "var/log/cloud-init-output.log"), lines.join(""));
   const { status, stdout, stderr } = run(bootstrapProgram({ cloudInitSeconds: 60 }));
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr).toContain("cloud-init is 'error'");
+  expect(stderr).toMatch(
+    /\nline 11\n(?:line \d+\n)+line 40\n--- failed units\ndocker\.service .*\njournal of docker\.service\n$/,
+  );
+  expect(stderr).not.toMatch(/\nline 10\n/);
   expect(existsSync(join(home, "etc/ssh/hcloud-swarm-unclaimed"))).toBe(false);
 });

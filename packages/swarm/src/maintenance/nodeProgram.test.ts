@@ -11,7 +11,11 @@ const tools: Record<string, string> = {
   sleep: "",
   agent: `[ ! -e "$FAKE/red" ] || { echo 'peers: failed' >&2; exit 1; }`,
   journalctl: "",
+  // As on Debian, whose packages do not restart what they replace.
+  readlink: `cat "$FAKE/exe"`,
   systemctl: `case "$*" in
+  show*) echo 42 ;;
+  'restart docker.service') echo /usr/sbin/dockerd >"$FAKE/exe" ;;
   'is-active'*) if [ -e "$FAKE/running" ]; then rm "$FAKE/running"; echo active; else echo inactive; exit 3; fi ;;
   esac`,
   "systemd-run": `case "$*" in
@@ -28,7 +32,10 @@ const tools: Record<string, string> = {
   *--simulate*) cat "$FAKE/simulated" ;;
   *--download-only*) ;;
   *install*) [ ! -e "$FAKE/broken" ] || { echo 'E: it is full'; exit 100; }
-    for word; do case $word in docker.io=*) echo "\${word#*=}" >"$FAKE/engine" ;; esac; done ;;
+    for word; do case $word in docker.io=*)
+      echo "\${word#*=}" >"$FAKE/engine"
+      echo '/usr/sbin/dockerd (deleted)' >"$FAKE/exe" ;;
+    esac; done ;;
   *update) [ ! -e "$FAKE/offline" ] || { echo 'E: no network'; exit 100; } ;;
   esac`,
   "apt-mark": `shift; for package; do [ "$package" != jq ] || echo jq; done`,
@@ -45,7 +52,13 @@ beforeEach(() => {
     writeFileSync(join(dir, name), `#!/bin/sh\necho "${name} $*" >>"$FAKE/calls"\n${body}\n`);
     chmodSync(join(dir, name), 0o755);
   }
-  set({ boot: "boot-1", engine: "26.1.5+dfsg1-9", versions: "28.5.2-1\n28.5.1-1\n26.1.5+dfsg1-9", simulated: "" });
+  set({
+    boot: "boot-1",
+    engine: "26.1.5+dfsg1-9",
+    versions: "28.5.2-1\n28.5.1-1\n26.1.5+dfsg1-9",
+    simulated: "",
+    exe: "/usr/sbin/dockerd",
+  });
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 function set(files: Record<string, string>): void {
@@ -115,9 +128,25 @@ describe("a node's maintenance", () => {
     expect(read("engine")).toBe("28.5.2-1");
     expect(read("apt/hcloud-swarm-docker")).toMatch(/^Pin: version 28\.5\.2-1$/m);
     expect(read("lib/maintenance")).toBe("0 0-28.5 - ok");
+    expect(calls(/^systemctl restart docker.service$/), "what was replaced runs no longer").toHaveLength(1);
+    expect(read("exe")).toBe("/usr/sbin/dockerd");
     expect(restarts()).toBe(0);
     expect(verify("0-28.5").status).toBe(0);
     expect(prepare(wish)).toMatchObject({ stdout: "nothing" });
+  });
+
+  it("restarts a Docker that somebody upgraded and left running, and no Docker before a restart of the node", () => {
+    set({ engine: "28.5.2-1", exe: "/usr/sbin/dockerd (deleted)" });
+    const wish = { number: 0, dockerVersion: "28.5" };
+    expect(prepare(wish)).toMatchObject({ stdout: "todo" });
+    expect(work(wish)).toMatchObject({ stdout: "ok" });
+    expect(read("exe")).toBe("/usr/sbin/dockerd");
+    expect(verify("0-28.5").status).toBe(0);
+    expect(prepare(wish)).toMatchObject({ stdout: "nothing" });
+    set({ calls: "", exe: "/usr/sbin/dockerd (deleted)" });
+    expect(work({ ...wish, number: 4 })).toMatchObject({ stdout: "ok" });
+    expect(restarts()).toBe(1);
+    expect(calls(/^systemctl restart/)).toEqual([]);
   });
 
   it("upgrades what it is told to", () => {

@@ -63,7 +63,16 @@ engine() { docker_packages | grep -Fx -e docker.io -e docker-ce; }
 installed() { dpkg-query -W -f '\${Version}' "$1"; }
 # is_version VERSION: whether a package of this version is of the Docker that is wanted.
 is_version() { case \${1#*:} in "$docker_version" | "$docker_version"[-.+~]*) ;; *) return 1 ;; esac; }
-has_version() { [ -z "$docker_version" ] || is_version "$(installed "$(engine)")"; }
+# Debian's packages leave the old programs running, as do others where a policy says so.
+is_replaced() {
+  case $(readlink "/proc/$(systemctl show --property=MainPID --value "$1" 2>/dev/null)/exe" 2>/dev/null) in
+  *' (deleted)') ;;
+  *) return 1 ;;
+  esac
+}
+has_version() {
+  [ -z "$docker_version" ] || { is_version "$(installed "$(engine)")" && ! is_replaced docker.service; }
+}
 # The newest such version that can be had; nothing when there is none.
 newest_version() {
   apt-cache madison "$(engine)" | awk -F '|' '{ gsub(/ /, "", $2); print $2 }' | while read -r found; do
@@ -187,6 +196,12 @@ if wants_docker || wants_all; then
 fi
 boot=-
 if [ "$outcome" = ok ] && is_raised && [ "$reboot" = yes ]; then boot=$(boot_id); fi
+if [ "$boot" = - ]; then
+  # What does not come up again is told by the verification.
+  for unit in containerd.service docker.service; do
+    if is_replaced "$unit"; then systemctl restart "$unit" >>"$log" 2>&1 || :; fi
+  done
+fi
 if ! is_raised; then number=$done_number; fi
 mkdir -p "$(dirname "$record")"
 printf '%s %s %s %s\\n' "$number" "$token" "$boot" "$outcome" >"$record.next"
