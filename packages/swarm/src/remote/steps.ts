@@ -237,15 +237,16 @@ export interface MaintenancePart {
 /** The program is secret for the preview's sake, which would show kilobytes of shell, and for an unlock key that may be in it. */
 export function maintenanceStep(part: MaintenancePart): command.remote.Command {
   const { name, target, parent, dependsOn, title, identity, isDue, program } = part;
-  // The provider runs nothing where there is no command text; its types do not say that this may be known later.
-  const due = (text: pulumi.Input<string>) =>
-    pulumi.all([isDue, text]).apply(([yes, known]) => (yes ? known : undefined)) as pulumi.Output<string>;
+  const due = (text: pulumi.Input<string>, otherwise?: string) =>
+    pulumi.all([isDue, text]).apply(([yes, known]) => (yes ? known : otherwise)) as pulumi.Output<string>;
   return new command.remote.Command(
     name,
     {
       connection: connection(target),
+      // The provider runs nothing where there is no command text; its types do not say that this may be known later.
       create: due(rootText(target.user, `sh -s # ${title}`)),
-      stdin: pulumi.secret(due(program)),
+      // A secret has to have a value.
+      stdin: pulumi.secret(due(program, "")),
       ...(identity === undefined ? {} : { triggers: [identity] }),
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,

@@ -121,6 +121,7 @@ export async function fakeCloud({
   await pulumi.runtime.setMocks(
     {
       async newResource({ type, name, inputs, id: imported }) {
+        refuseEmptySecrets(name, inputs);
         asked.push({ type, name, inputs });
         begunAt.set(name, ++clock);
         const there = servers[imported ?? ""] ?? servers[name];
@@ -176,6 +177,14 @@ export async function fakeCloud({
     ofType: (type) => asked.filter((one) => one.type === type),
     settled: () => pulumi.runtime.disconnect(),
   };
+}
+
+/** As the engine does: a secret that is `undefined` is "malformed RPC secret: missing value" to it. */
+function refuseEmptySecrets(name: string, value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (isSecret(value) && (plain(value) ?? undefined) === undefined)
+    throw new Error(`${name}: a secret without a value`);
+  for (const part of Object.values(value)) refuseEmptySecrets(name, part);
 }
 
 /** What is in a value that may be marked as a secret. */
