@@ -27,6 +27,7 @@ import {
 export type Role = "manager" | "worker";
 export interface NodeWish {
   readonly replacement?: number;
+  readonly serverType?: string;
   readonly primaryIps?: object;
   readonly privateOnly?: boolean;
 }
@@ -194,6 +195,39 @@ export class Life {
     }
   }
 }
+
+/**
+ * What those managers say of the nodes, `NAME AVAILABILITY` each, over and over while `work` runs; one that is away is passed over.
+ * The nodes' states would not do: a new leader knows none.
+ */
+export async function listening<T>(
+  life: Life,
+  managers: readonly ClusterNode[],
+  work: () => Promise<T>,
+): Promise<{ result: T; lists: readonly (readonly string[])[] }> {
+  const lists: string[][] = [];
+  let goesOn = true;
+  const list = "timeout 30 docker node ls --format '{{.Hostname}} {{.Availability}}'";
+  const ask = async (): Promise<void> => {
+    for (let turn = 0; goesOn; turn += 1) {
+      const manager = managers[turn % managers.length] ?? life.manager;
+      const answer = await life.ssh(manager, list).catch(() => "");
+      if (answer !== "") lists.push(answer.split("\n"));
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+  };
+  const asking = ask();
+  try {
+    return { result: await work(), lists };
+  } finally {
+    goesOn = false;
+    await asking;
+  }
+}
+
+/** The names of those in such a list that are kept from work. */
+export const away = (list: readonly string[]): readonly string[] =>
+  list.filter((line) => !line.endsWith(" Active")).map((line) => line.split(" ")[0] ?? "");
 
 /** Whether a node lets somebody in who has that key and no other. */
 export async function admits(life: Life, node: ClusterNode, keyFile: string): Promise<boolean> {
