@@ -12,9 +12,10 @@ const tools: Record<string, string> = {
   agent: `[ ! -e "$FAKE/red" ] || { echo 'peers: failed' >&2; exit 1; }`,
   journalctl: "",
   // As on Debian, whose packages do not restart what they replace.
-  readlink: `cat "$FAKE/exe"`,
+  readlink: `case $1 in /proc/42/exe) cat "$FAKE/exe" ;; *) exit 1 ;; esac`,
   systemctl: `case "$*" in
-  show*) echo 42 ;;
+  'show --property=MainPID --value docker.service') echo 42 ;;
+  'show '*) echo 0 ;;
   'restart docker.service') echo /usr/sbin/dockerd >"$FAKE/exe" ;;
   'is-active'*) if [ -e "$FAKE/running" ]; then rm "$FAKE/running"; echo active; else echo inactive; exit 3; fi ;;
   esac`,
@@ -30,6 +31,10 @@ const tools: Record<string, string> = {
   esac`,
   "apt-get": `case "$*" in
   *--simulate*) cat "$FAKE/simulated" ;;
+  *--no-remove*) [ -z "$(cat "$FAKE/simulated")" ] || { echo 'E: remove is disabled'; exit 100; } ;;
+  esac
+  case "$*" in
+  *--simulate*) ;;
   *--download-only*) ;;
   *install*) [ ! -e "$FAKE/broken" ] || { echo 'E: it is full'; exit 100; }
     for word; do case $word in docker.io=*)
@@ -144,6 +149,7 @@ describe("a node's maintenance", () => {
     expect(verify("0-28.5").status).toBe(0);
     expect(prepare(wish)).toMatchObject({ stdout: "nothing" });
     set({ calls: "", exe: "/usr/sbin/dockerd (deleted)" });
+    expect(prepare({ number: 0 }), "nobody asked for a version").toMatchObject({ stdout: "nothing" });
     expect(work({ ...wish, number: 4 })).toMatchObject({ stdout: "ok" });
     expect(restarts()).toBe(1);
     expect(calls(/^systemctl restart/)).toEqual([]);
@@ -154,7 +160,7 @@ describe("a node's maintenance", () => {
     expect(calls(/^apt-get (?!.*--simulate).*--only-upgrade install docker.io containerd$/)).toHaveLength(1);
     expect(calls(/dist-upgrade/)).toEqual([]);
     expect(work({ number: 4, upgrade: "all", reboot: false }).stdout).toBe("ok");
-    expect(calls(/dist-upgrade$/)).toHaveLength(1);
+    expect(calls(/^apt-get (?!.*--simulate).*dist-upgrade$/)).toHaveLength(1);
     expect(read("lib/maintenance")).toBe("4 4 - ok");
   });
 
@@ -170,8 +176,9 @@ describe("a node's maintenance", () => {
       "packages of the user's in the way",
       { simulated: "Remv tini [0.19.0-3]\nRemv jq [1.7]" },
       { dockerVersion: "28.5" },
-      /only be upgraded where these packages are removed.*: jq\n/,
+      /would remove these packages.*: jq\n/,
     ],
+    ["such a package in the way of all others", { simulated: "Purg jq [1.7]" }, { upgrade: "all" }, /remove.*: jq\n/],
     [
       "a version that cannot be had",
       {},

@@ -54,6 +54,29 @@ apt() {
   DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \\
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
+# sparing_apt ONLY WORD...: apt, with the option ONLY if there is one, where nothing goes that somebody installed by name. What came
+# along may: Debian's Docker 28.5 needs tini-static in the place of 26.1's tini.
+sparing_apt() {
+  only=$1
+  shift
+  simulation=$(apt --simulate "$@") || {
+    printf '%s\\n' "$simulation"
+    return 1
+  }
+  removed=$(printf '%s\\n' "$simulation" | awk '$1 == "Remv" || $1 == "Purg" { print $2 }')
+  if [ -z "$removed" ]; then
+    set -- --no-remove "$@"
+  else
+    # shellcheck disable=SC2086 # a word each
+    own=$(apt-mark showmanual $removed) || return 1
+    if [ -n "$own" ]; then
+      # shellcheck disable=SC2086
+      echo "The upgrade would remove these packages, which were installed by name:" $own
+      return 1
+    fi
+  fi
+  apt \${only:+"$only"} "$@"
+}
 # Those of Docker's packages that are installed, whoever made them.
 docker_packages() {
   dpkg-query -W -f '\${db:Status-Abbrev} \${Package}\\n' docker.io docker-cli docker-ce docker-ce-cli docker-ce-rootless-extras \\
@@ -70,9 +93,8 @@ is_replaced() {
   *) return 1 ;;
   esac
 }
-has_version() {
-  [ -z "$docker_version" ] || { is_version "$(installed "$(engine)")" && ! is_replaced docker.service; }
-}
+is_stale() { [ -n "$docker_version" ] && [ "$done_token" != "$token" ] && is_replaced docker.service; }
+has_version() { [ -z "$docker_version" ] || is_version "$(installed "$(engine)")"; }
 # The newest such version that can be had; nothing when there is none.
 newest_version() {
   apt-cache madison "$(engine)" | awk -F '|' '{ gsub(/ /, "", $2); print $2 }' | while read -r found; do
@@ -108,18 +130,7 @@ bring() {
       *) set -- "$@" "$package" ;;
       esac
     done
-    # Debian's 28.5 needs tini-static in the place of 26.1's tini: what came along may go, nothing that was asked for.
-    removed=$(apt --simulate "$@" | awk '$1 == "Remv" { print $2 }')
-    if [ -n "$removed" ]; then
-      # shellcheck disable=SC2086 # a word each
-      own=$(apt-mark showmanual $removed)
-      if [ -n "$own" ]; then
-        # shellcheck disable=SC2086
-        echo "Docker can only be upgraded where these packages are removed, which were not installed for it alone:" $own
-        return 1
-      fi
-    fi
-    apt \${only:+"$only"} "$@" || return 1
+    sparing_apt "$only" "$@" || return 1
   fi
 }
 # pin_docker: upgrades of everything else leave Docker at the version that the program names.
@@ -139,7 +150,7 @@ last=$(cat "$record.back" 2>/dev/null || :)
 read_record
 unfinished=no
 if [ -n "$done_token" ] && [ "$done_token" != new ] && [ "$done_token" != "$last" ]; then unfinished=yes; fi
-if ! is_raised && has_version && [ "$unfinished" = no ]; then
+if ! is_raised && has_version && ! is_stale && [ "$unfinished" = no ]; then
   echo nothing
   exit 0
 fi
@@ -151,7 +162,7 @@ fetch() {
   apt update && bring --download-only || return 1
   if wants_all; then
     pin_docker
-    apt --download-only dist-upgrade
+    sparing_apt --download-only dist-upgrade
   fi
 }
 if wants_docker || wants_all; then
@@ -183,7 +194,7 @@ read_record
 upgrade_packages() {
   bring || return 1
   pin_docker
-  if wants_all; then apt dist-upgrade; fi
+  if wants_all; then sparing_apt '' dist-upgrade; fi
 }
 outcome=ok
 if wants_docker || wants_all; then
