@@ -54,8 +54,17 @@ if [ ! -e ${setupStamp} ]; then
     echo '--- end of /var/log/cloud-init-output.log'
     tail -n 30 /var/log/cloud-init-output.log || :
     echo '--- failed units'
-    systemctl --failed --no-legend --plain || :
-    systemctl --failed --no-legend --plain | while read -r unit _; do journalctl -q -n 10 --no-pager -u "$unit"; done
+    {
+      systemctl --failed --no-legend --plain | cut -d ' ' -f 1
+      # One that systemd starts again and again, as it does Docker, is not among those.
+      for unit in hcloud-iptables.service containerd.service docker.service; do
+        state="$(systemctl show --property=Result --value "$unit") $(systemctl show --property=NRestarts --value "$unit")"
+        if [ "$state" != 'success 0' ]; then echo "$unit"; fi
+      done
+    } | sort -u | while read -r unit; do
+      systemctl list-units --all --no-legend --plain "$unit"
+      journalctl -q -n 10 --no-pager -u "$unit"
+    done
   } >&2
   exit 1
 fi
