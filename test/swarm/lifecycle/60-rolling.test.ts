@@ -1,7 +1,7 @@
 /** Maintenance: every node is upgraded and restarted, one at a time, under probes; and what it leaves as it was. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { say } from "../../harness/src/index.js";
-import { away, bootId, expectWhole, Life, listening, sessionsByNode, taskMoveSeconds } from "./lib.js";
+import { bootId, drained, expectWhole, Life, listening, sessionsByNode, taskMoveSeconds } from "./lib.js";
 
 let life: Life;
 let swarmId: string;
@@ -50,8 +50,8 @@ describe("a maintenance number that is raised", () => {
     await countBoots();
     for (const name of ["m2", "w1"]) await life.ssh(life.node(name), outdated);
     expect(await life.each(["m2", "w1"], probeVersion)).toEqual({ m2: "1", w1: "1" });
-    const drained = life.node("m3").name;
-    await life.ssh(life.manager, `docker node update --availability drain ${drained}`);
+    const usersOwn = life.node("m3").name;
+    await life.ssh(life.manager, `docker node update --availability drain ${usersOwn}`);
     const args = { maintenance: { number: 1, upgrade: "all" } };
     await life.stack.setConfig("args", JSON.stringify(args));
     const preview = await life.stack.previewDiff();
@@ -70,14 +70,14 @@ describe("a maintenance number that is raised", () => {
       expect(await counted(name), `restarts of ${name}`).toBe("1");
     }
     expect(await life.each(["m2", "w1"], probeVersion)).toEqual({ m2: "2", w1: "2" });
-    const state = `docker node inspect ${drained} --format '{{.Spec.Availability}} {{json .Spec.Labels}}'`;
+    const state = `docker node inspect ${usersOwn} --format '{{.Spec.Availability}} {{json .Spec.Labels}}'`;
     expect(await life.ssh(life.manager, state)).toBe('drain {"hcloud-swarm.maintained":"1"}');
     const seen = result.lists
       .filter((list) => list.length === names.length)
-      .map((list) => away(list).filter((name) => name !== drained));
+      .map((list) => drained(list).filter((name) => name !== usersOwn));
     expect(seen.length).toBeGreaterThan(20);
     expect(seen.filter((some) => some.length > 1)).toEqual([]);
-    expect([...new Set(seen.flat())].sort(), "each of the others was seen away").toEqual(
+    expect([...new Set(seen.flat())].sort(), "each of the others was seen drained").toEqual(
       ["m1", "m2", "w1"].map((name) => life.node(name).name),
     );
     say(`    web: ${served.answers} answers, longest time without one ${served.outageSeconds.toFixed(1)} s`);
@@ -85,7 +85,7 @@ describe("a maintenance number that is raised", () => {
     expect(served.outageSeconds).toBeLessThan(taskMoveSeconds);
     for (const [node, sessions] of Object.entries(sessionsByNode(life, result.result)))
       expect(sessions, `sessions of ${node}`).toBe(node === "life-m1" ? 9 : node === "life-m2" ? 5 : 3);
-    await life.ssh(life.manager, `docker node update --availability active ${drained}`);
+    await life.ssh(life.manager, `docker node update --availability active ${usersOwn}`);
     await life.settle();
     await expectWhole(life, swarmId);
   });

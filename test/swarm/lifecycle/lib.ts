@@ -225,9 +225,9 @@ export async function listening<T>(
   }
 }
 
-/** The names of those in such a list that are kept from work. */
-export const away = (list: readonly string[]): readonly string[] =>
-  list.filter((line) => !line.endsWith(" Active")).map((line) => line.split(" ")[0] ?? "");
+/** The names of those in such a list that are drained. Nodes that go are paused together before, that no task moves to one of them. */
+export const drained = (list: readonly string[]): readonly string[] =>
+  list.filter((line) => line.endsWith(" Drain")).map((line) => line.split(" ")[0] ?? "");
 
 /** Whether a node lets somebody in who has that key and no other. */
 export async function admits(life: Life, node: ClusterNode, keyFile: string): Promise<boolean> {
