@@ -158,9 +158,6 @@ export type MaintenanceUpgrade = (typeof MaintenanceUpgrade)[keyof typeof Mainte
  * Upgrades and restarts of the nodes that are up. Before anything, every node is looked at, and its packages are fetched. Then one
  * node at a time, workers first, is drained, upgraded, restarted, verified and put back to work; a node that fails ends the
  * deployment, and the next deployment goes on with it. Nodes that somebody drained stay drained.
- *
- * With it in the program, servers that are up keep their type, as they keep their image: raise the `replacement` of the nodes
- * that are to have another `serverType`, and the fresh server comes first.
  */
 export interface MaintenanceArgs {
   /**

@@ -13,7 +13,10 @@ export interface PoolArgs {
    * `nodes: { "worker-2": {} }` without touching `worker-2`.
    */
   nodes?: Record<string, NodeArgs>;
-  /** Hetzner Cloud server type. Default: `cx23`. Changing it powers the server off. */
+  /**
+   * Hetzner Cloud server type. Default: `cx23`. A server that is up keeps its own: raise the `replacement` of the nodes that are to
+   * have another, and fresh ones join first. That of a lone manager is changed in place, which powers it off.
+   */
   serverType?: string;
   /**
    * Hetzner Cloud location, in the zone of the network. Default: `fsn1`. A server that is up stays where it is: raise the

@@ -193,7 +193,7 @@ export interface ServerPlan {
    * swarm is deleted it must have left. Default: false.
    */
   readonly staysPut?: boolean;
-  /** A changed type waits for another server, too: it would power this one off. Default: false. */
+  /** A changed type waits for another server, too: it would power this one off, and others at the same time. Default: false. */
   readonly keepsType?: boolean;
 }
 

@@ -90,7 +90,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       owner,
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
     );
-    const maintained = plan.maintenance?.number ?? 0;
+    const managers = plan.nodes.filter((node) => node.role === "manager");
     const boot = (node: NodePlan, here: PrivateNetwork | undefined, reached?: Reached) => {
       const common = {
         ...plan,
@@ -111,7 +111,9 @@ export class SwarmCluster extends pulumi.ComponentResource {
       const placementGroup = existingGroup ? numberOf(existingGroup.id) : groups.get(node.placementGroup ?? "");
       const replaces = node.replaces === undefined ? undefined : pulumiAlias(node.replaces);
       const staysPut = !replaces;
-      const upkeep = staysPut && plan.maintenance !== undefined ? { maintained, keepsType: true } : {};
+      // Nobody could take a lone manager's place, so that one is changed where it stands.
+      const keepsType = managers.length > 1 || node.role === "worker";
+      const upkeep = staysPut ? { keepsType, ...(plan.maintenance && { maintained: plan.maintenance.number }) } : {};
       const around = { placementGroup, network: here, sshKey, firewallIds, reached };
       const addresses = primaryIps && { publicNet: publicNet(owner, { ...common, path, primaryIps }) };
       const made = bootNode(owner, { ...common, ...around, replaces, staysPut, ...upkeep, ...addresses });
@@ -178,9 +180,8 @@ export class SwarmCluster extends pulumi.ComponentResource {
         ...added,
       ])
       .apply(sshConfig);
-    const manager = nodes.find((node) => node.role === "manager");
     this.dockerContextCommand = pulumi.output(
-      `docker context create ${plan.prefix} --docker host=ssh://${manager?.serverName}`,
+      `docker context create ${plan.prefix} --docker host=ssh://${managers[0]?.serverName}`,
     );
     this.registerOutputs({
       nodes: this.nodes,

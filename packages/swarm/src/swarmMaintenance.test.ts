@@ -122,27 +122,33 @@ describe("maintenance", () => {
 
 describe("a server type that changes", () => {
   afterEach(() => void vi.restoreAllMocks());
-  const warnings = async (maintenance?: MaintenanceArgs) => {
+  const there = {
+    serverType: "cx23",
+    ipv4Address: "203.0.113.9",
+    ipv6Address: "2001:db8::9",
+    networks: [{ ip: "10.0.0.9" }],
+  };
+  const warnings = async (server: string, managers: Record<string, object>) => {
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
-    const there = {
-      serverType: "cx23",
-      ipv4Address: "203.0.113.9",
-      ipv6Address: "2001:db8::9",
-      networks: [{ ip: "10.0.0.9" }],
+    const larger = {
+      m: { role: "manager" as const, serverType: "cx33", nodes: managers },
+      w: { role: "worker" as const, serverType: "cx33", nodes: { w1: {} } },
     };
-    const larger = { ...pools, w: { role: "worker" as const, serverType: "cx33", nodes: { w1: {} } } };
-    await up(maintenance, { servers: { "prod-w1": there } }, { pools: larger });
+    await up(undefined, { servers: { [server]: there } }, { pools: larger });
     return warn.mock.calls.map(([text]) => text);
   };
 
-  it("waits for a replacement, with the way told, where maintenance is in the program", async () => {
-    expect(await warnings({ number: 1 })).toEqual([
-      expect.stringMatching(/prod-w1 is a cx23 and stays one\. For a cx33 raise its 'replacement'/),
+  it.each([
+    ["a worker", "prod-w1", { m1: {} }],
+    ["a manager with others", "prod-m1", { m1: {}, m2: {}, m3: {} }],
+  ])("waits for a replacement, with the way told: %s", async (_, server, managers) => {
+    expect(await warnings(server, managers)).toEqual([
+      expect.stringMatching(new RegExp(`${server} is a cx23 and stays one\\. For a cx33 raise its 'replacement'`)),
     ]);
   });
 
-  it("changes the server in place elsewhere, as it has always done", async () => {
-    expect(await warnings()).toEqual([]);
+  it("is changed in place on a lone manager, which nobody could take the place of", async () => {
+    expect(await warnings("prod-m1", { m1: {} })).toEqual([]);
   });
 });
 

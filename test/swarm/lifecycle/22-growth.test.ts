@@ -51,13 +51,10 @@ describe("a cluster", () => {
     const staying = nodes("m3", "m5");
     const { records, result } = await life.watched(staying, () =>
       listening(life, staying, () =>
-        life.become(
-          {
-            ...{ m3: { ...manager, ...large }, m4: { ...manager, ...large, replacement: 1 }, m5: manager },
-            w1: { ...worker, ...large, replacement: 1 },
-          },
-          { maintenance: {} },
-        ),
+        life.become({
+          ...{ m3: { ...manager, ...large }, m4: { ...manager, ...large, replacement: 1 }, m5: manager },
+          w1: { ...worker, ...large, replacement: 1 },
+        }),
       ),
     );
     await expectWhole(life, swarmId);
