@@ -14,6 +14,7 @@ import { forgetLabels, nodeLabelsProgram } from "./membership/nodeLabels";
 import { planMembership, type SwarmNode } from "./membership/plan";
 import { memberResult } from "./membership/result";
 import { membershipProgram } from "./membership/script";
+import { settledProgram } from "./membership/settled";
 import { parseSurvey, type SwarmAccess, surveyProgram } from "./membership/survey";
 import { type SwarmWideSettings, swarmSettingsProgram } from "./membership/swarmSettings";
 import { planHandover, planTransition, QuorumError } from "./membership/transition";
@@ -193,7 +194,9 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     }),
   );
   const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
-  const settled = placed.map((node) => peersStep({ ...node.place, dependsOn: [roster] }, epoch));
+  const settled = placed.map((node) =>
+    peersStep({ ...node.place, dependsOn: [roster] }, epoch, settledProgram(node.role, timeouts.swarm)),
+  );
   const mounted = attachVolumes(placed, { ...settings, target, left: epoch, after: [roster] });
   const unlockKey = pulumi.secret(newest).apply((known) => known?.unlockKey ?? "");
   const maintained =

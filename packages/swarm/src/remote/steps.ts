@@ -5,7 +5,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell";
-import { type ApplyOptions, applyCommand, settleCommand } from "./confirmation";
+import { type ApplyOptions, applyCommand } from "./confirmation";
 import { connection, type LaterTarget, type SshTarget } from "./connection";
 
 export interface StepPlace {
@@ -157,15 +157,16 @@ function policyText(place: StepPlace, { probationSeconds, before, afterwards, ..
 }
 
 /**
- * Lets go of peers that have left. `epoch` is another text after each leave. It opens no connection when it is made: a new node
- * knows of nobody who left.
+ * What a node does once others have come, gone or changed their role. `epoch` is another text after each leave. It opens no connection
+ * when it is made: a new node knows of nobody who left.
  */
-export function peersStep(place: StepPlace, epoch: pulumi.Input<string>): command.remote.Command {
+export function peersStep(place: StepPlace, epoch: pulumi.Input<string>, program: string): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-peers`,
     {
       ...common(place),
-      update: pulumi.output(epoch).apply((text) => asRoot(place, `${settleCommand} # ${text}`)),
+      update: pulumi.output(epoch).apply((text) => asRoot(place, `sh -s # ${text}`)),
+      stdin: program,
       logging: command.remote.Logging.Stderr,
     },
     options(place),

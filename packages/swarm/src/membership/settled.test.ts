@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { agentPath } from "../remote/confirmation";
+import { settledProgram } from "./settled";
+
+let directory: string;
+const file = (name: string) => join(directory, name);
+function executable(name: string, text: string): void {
+  writeFileSync(file(name), `#!/bin/sh\n${text}`);
+  chmodSync(file(name), 0o755);
+}
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "settled-"));
+  executable("agent", `[ "$1" != help ] || echo '  settle  lets go of peers'; echo "$1" >>${file("calls")}\n`);
+});
+
+/** What Docker says, one answer after the other; the last one again and again. */
+function run(role: "manager" | "worker", ...answers: string[]) {
+  writeFileSync(file("answers"), answers.map((answer) => `${answer}\n`).join(""));
+  const next = `head -n 1 ${file("answers")}; [ "$(wc -l <${file("answers")})" -eq 1 ] || sed -i 1d ${file("answers")}`;
+  executable("docker", `[ "$1 $2" = 'info --format' ] || exit 2\n${next}\n`);
+  const program = settledProgram(role, 3).replaceAll(agentPath, file("agent"));
+  const environment = { ...process.env, PATH: `${directory}:${process.env.PATH}` };
+  const { status, stderr } = spawnSync("sh", ["-s"], { input: program, encoding: "utf8", env: environment });
+  return { status, stderr, calls: existsSync(file("calls")) ? readFileSync(file("calls"), "utf8").split("\n") : [] };
+}
+
+describe("a node, once others have come or gone", () => {
+  it.each([["manager", "active true "] as const, ["worker", "active false "] as const])(
+    "lets go of its peers, and is what it is to be: a %s",
+    (role, answer) => {
+      const done = run(role, answer);
+      expect(done).toMatchObject({ status: 0, stderr: "" });
+      expect(done.calls).toContain("settle");
+    },
+  );
+
+  it("waits for one that lost the swarm when its role changed, and finds back", () => {
+    const lost = "error false manager stopped: rpc error";
+    expect(run("manager", lost, "active false ", lost, "active true ")).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  it.each([
+    ["manager", "error false manager stopped: context deadline exceeded"],
+    ["manager", "active false "],
+    ["worker", "active true "],
+    ["worker", "inactive false "],
+  ] as const)("fails with what a %s says where it stays so: %s", (role, answer) => {
+    const { status, stderr } = run(role, answer);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`swarm: this node is no ${role} of its swarm after 3 s. It says: ${answer.trim()}`);
+  });
+
+  it("says at once that a manager is locked, and what to do", () => {
+    const { status, stderr } = run("manager", "locked false ");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/run 'docker swarm unlock', with the output unlockKey/);
+  });
+});
