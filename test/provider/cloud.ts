@@ -129,9 +129,9 @@ export interface Deployment {
   close(): Promise<void>;
 }
 
-/** A cloud, and a project of it; the engine is made where it is missing, which takes minutes. */
-export async function openDeployment(): Promise<Deployment> {
-  const path = engine();
+/** A cloud, and a project of it; the engine, as `engine` takes its flags, is made where it is missing, which takes minutes. */
+export async function openDeployment(...flags: string[]): Promise<Deployment> {
+  const path = engine(...flags);
   const cloud = await openCloud();
   const project = await openPulumi(cloud, path).catch(async (error: unknown) => {
     await cloud.close();

@@ -195,6 +195,8 @@ export interface ServerPlan {
   readonly staysPut?: boolean;
   /** A changed type waits for another server, too: it would power this one off, and others at the same time. Default: false. */
   readonly keepsType?: boolean;
+  /** Hooks beside those of the attempt. Default: none. */
+  readonly beforeCreate?: readonly pulumi.ResourceHook[];
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
@@ -224,6 +226,9 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
     },
     {
       ...options,
+      ...(plan.beforeCreate?.length
+        ? { hooks: { ...options.hooks, beforeCreate: [...(options.hooks.beforeCreate ?? []), ...plan.beforeCreate] } }
+        : {}),
       dependsOn: [...(network?.subnets ?? [])],
       // These would replace the server. Policies and keys reach a running server over SSH.
       ignoreChanges: [

@@ -22,6 +22,7 @@ import { planMaintenance } from "./maintenance/plan";
 import type { ClusterNode, VerificationReport } from "./outputs";
 import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
 import { publicNet } from "./primaryIps";
+import { quorumForesight } from "./quorumForesight";
 import { sshConfig } from "./remote/sshConfig";
 import { sshKeys } from "./sshKeys";
 import { makeSwarm } from "./swarmMembers";
@@ -72,7 +73,8 @@ export class SwarmCluster extends pulumi.ComponentResource {
     const given = completePolicy(plan.component, givenPolicy(args), plan.policy);
     const policy = balancerPlan ? given.apply((complete) => withBalancer(complete, balancerPlan)) : given;
     const { privateKey, publicKey, rotation } = sshKeys(plan.component, plan.ssh);
-    super("hcloud-swarm:index:SwarmCluster", name, shownInputs(plan, policy, rotation), opts);
+    const foresight = quorumForesight(plan, name);
+    super("hcloud-swarm:index:SwarmCluster", name, shownInputs(plan, policy, rotation), foresight.optionsOf(opts));
 
     const { timeouts, network: networkPlan } = plan;
     const owner: Owner = { ...plan, component: this, name };
@@ -113,10 +115,11 @@ export class SwarmCluster extends pulumi.ComponentResource {
       const staysPut = !replaces;
       // Nobody could take a lone manager's place, so that one is changed where it stands.
       const keepsType = managers.length > 1 || node.role === "worker";
+      const foresees = node.role === "manager" ? { beforeCreate: foresight.onServer } : {};
       const upkeep = staysPut ? { keepsType, ...(plan.maintenance && { maintained: plan.maintenance.number }) } : {};
       const around = { placementGroup, network: here, sshKey, firewallIds, reached };
       const addresses = primaryIps && { publicNet: publicNet(owner, { ...common, path, primaryIps }) };
-      const made = bootNode(owner, { ...common, ...around, replaces, staysPut, ...upkeep, ...addresses });
+      const made = bootNode(owner, { ...common, ...around, replaces, staysPut, ...upkeep, ...addresses, ...foresees });
       const booted = { ...node, ...made };
       return { ...booted, privateIp: privateIpOf(booted, network) };
     };
@@ -200,7 +203,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
 
 /** What a preview compares: plain, without secrets, one key for each opening and for each node. */
 function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation: KeyRotation | undefined) {
-  const nodes = plan.nodes.map((node) => [node.name, shownNode(node)]);
+  const nodes = plan.nodes.map((node) => [node.name, shownNode(node, plan.prefix)]);
   const keys =
     rotation && plan.nodes.map(({ name, adopt }) => [name, shownRotation(rotation, adopt !== undefined)] as const);
   const turns = plan.maintenance && planMaintenance(plan.nodes, plan.maintenance);
@@ -214,11 +217,13 @@ function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation:
   };
 }
 
-function shownNode({ pool, role, serverType, location, image, adopt, nodeLabels, privateOnly }: NodePlan) {
+function shownNode(node: NodePlan, prefix: string) {
+  const { name, serverName, pool, role, serverType, location, image, adopt, nodeLabels, privateOnly } = node;
   return {
     ...(adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true }),
     ...(Object.keys(nodeLabels).length === 0 ? {} : { nodeLabels }),
     ...(privateOnly ? { privateOnly } : {}),
+    ...(serverName === `${prefix}-${name}` ? {} : { server: serverName }),
   };
 }
 

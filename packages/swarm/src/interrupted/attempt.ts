@@ -6,10 +6,10 @@ import { AsyncResource } from "node:async_hooks";
 import { randomBytes, randomUUID } from "node:crypto";
 import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import * as store from "@pulumi/pulumi/runtime/state";
+import { hasHooks } from "../resourceHooks";
 import { type CloudAccess, type CloudKind, kinds, lookUp, remove } from "./cloud";
 import { attemptLabel, type Creation, judge, kindOf, labelOf, type StackState } from "./leftover";
-import { type StackName, stackStates } from "./stackState";
+import { stackStates, thisStack } from "./stackState";
 
 /** What everything that a component makes under a name of its own is born with. */
 export interface Attempt {
@@ -34,13 +34,7 @@ function newAttempt(component: pulumi.Resource): Attempt {
   // A preview's would be another one than that of the deployment which was previewed.
   const label = pulumi.runtime.isDryRun() ? pulumi.output(pulumi.unknown as unknown as string) : own;
   const access = cloudAccess(component).catch(() => undefined);
-  const name: StackName = {
-    organization: pulumi.getOrganization(),
-    project: pulumi.getProject(),
-    stack: pulumi.getStack(),
-    directory: pulumi.getRootDirectory(),
-  };
-  const state = stackStates(name);
+  const state = stackStates(thisStack());
   const before = async ({ urn, newInputs }: pulumi.ResourceHookArgs): Promise<void> => {
     const kind = kinds[kindOf(urn)];
     const wanted: unknown = newInputs?.name;
@@ -104,16 +98,4 @@ async function cloudAccess(component: pulumi.Resource): Promise<CloudAccess | un
 
 function plainOf(input: pulumi.Input<string | undefined> | undefined): Promise<string | undefined> {
   return new Promise((resolve) => void pulumi.output(input).apply(resolve));
-}
-
-/**
- * Whether the Pulumi that runs this calls hooks: a program with hooks fails where it does not. An old language host stands between a
- * new engine and the program, and says yes in the engine's name; it does not hand on the question for all that the engine can do,
- * in whose answer alone the second of these is.
- */
-function hasHooks(): boolean {
-  const get: unknown = Reflect.get(store, "getStore");
-  if (typeof get !== "function") return false;
-  const { supportsResourceHooks, supportsInvokeDependsOn } = get();
-  return supportsResourceHooks === true && supportsInvokeDependsOn === true;
 }

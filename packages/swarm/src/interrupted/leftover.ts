@@ -28,6 +28,7 @@ export interface Creation {
 const resourceSchema = z.looseObject({
   urn: z.string(),
   id: z.string().optional(),
+  parent: z.string().optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),
 });
 /** What `pulumi stack export` prints, as far as it matters here. */

@@ -1,6 +1,7 @@
 /** The stack's state as Pulumi wrote it down, asked of Pulumi itself: a program does not see what an earlier deployment began. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import * as pulumi from "@pulumi/pulumi";
 import { type StackState, stateSchema } from "./leftover";
 
 export interface StackName {
@@ -9,6 +10,15 @@ export interface StackName {
   readonly stack: string;
   /** Where the project is; unknown to a component that is used from another language. */
   readonly directory: string | undefined;
+}
+
+export function thisStack(): StackName {
+  return {
+    organization: pulumi.getOrganization(),
+    project: pulumi.getProject(),
+    stack: pulumi.getStack(),
+    directory: pulumi.getRootDirectory(),
+  };
 }
 
 const megabyte = 1024 * 1024;

@@ -2,6 +2,11 @@
 import type { Survey, SwarmAccess } from "./survey";
 import { QuorumError } from "./transition";
 
+/** What to do instead of a change after which no manager of before would be one. */
+export const wayToStay =
+  "Let at least one of today's managers stay: with one manager, go to three first, replace or remove the old one with a second " +
+  "deployment, and go back to one";
+
 export interface ManagerAccount {
   /** Of its server in Hetzner Cloud. */
   readonly name: string;
@@ -32,8 +37,7 @@ export function spokesman(accounts: readonly ManagerAccount[], founderIsHere: bo
   if (founderIsHere) return undefined;
   throw new QuorumError(
     `none of the program's managers (${accounts.map(describe).join(", ")}) is in the swarm that this cluster has, and a second ` +
-      "one is not started. Let at least one of today's managers stay: with one manager, go to three first, replace or remove " +
-      "the old one with a second deployment, and go back to one. Nothing has been changed",
+      `one is not started. ${wayToStay}. Nothing has been changed`,
   );
 }
 
