@@ -1,4 +1,5 @@
 /** What the files of the lifecycle suite share: the cluster, its wishes, and what must hold after every change. */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
@@ -297,10 +298,31 @@ export async function freeze(life: Life, node: ClusterNode): Promise<void> {
   process.kill(Number.parseInt(machine, 10), "SIGSTOP");
 }
 
+/** Outputs that are secret. */
+export const secretsSchema = z.looseObject({
+  workerJoinToken: z.string().startsWith("SWMTKN-"),
+  managerJoinToken: z.string().startsWith("SWMTKN-"),
+  /** Empty where managers do not lock themselves. */
+  unlockKey: z.string(),
+});
+
+/** The swarm's own id and join tokens are those that the stack gives; only hashes of tokens are told where they are not. */
+async function expectSwarm(life: Life, swarmId: string): Promise<void> {
+  const { workerJoinToken, managerJoinToken } = secretsSchema.parse(await life.stack.outputs());
+  const hashes = [workerJoinToken, managerJoinToken].map((token) => createHash("sha256").update(token).digest("hex"));
+  const told = await life.ssh(
+    life.manager,
+    `docker info --format '{{.Swarm.Cluster.ID}}'
+     for role in worker manager; do docker swarm join-token --quiet $role | tr -d '\\n' | sha256sum | cut -d ' ' -f 1; done`,
+  );
+  expect(told.split("\n"), "id, worker's and manager's token").toEqual([swarmId, ...hashes]);
+}
+
 /** What must hold after every change: the same swarm, exactly the program's nodes, exact peers, green checks, no orphan. */
 export async function expectWhole(life: Life, swarmId: string): Promise<void> {
   const { cluster } = life;
   expect(cluster.outputs.swarmId).toBe(swarmId);
+  await expectSwarm(life, swarmId);
   const wanted = Object.entries(cluster.outputs.nodes).map(([, node]) => `${node.name} ${node.role} Ready Active`);
   const format = "{{.Hostname}} {{if .ManagerStatus}}manager{{else}}worker{{end}} {{.Status}} {{.Availability}}";
   const listed = await life.ssh(life.manager, `docker node ls --format '${format}'`);
