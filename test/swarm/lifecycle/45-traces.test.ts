@@ -5,16 +5,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
 import { type ClusterNode, eventually, type StackRun } from "../../harness/src/index.js";
 import { execveArguments } from "./audit.js";
-import { expectWhole, Life, note, poolsOf, three, type Wish } from "./lib.js";
-
-const secretsSchema = z.looseObject({
-  workerJoinToken: z.string(),
-  managerJoinToken: z.string(),
-  unlockKey: z.string(),
-});
+import { expectWhole, Life, note, poolsOf, secretsSchema, three, type Wish } from "./lib.js";
 
 const tracing = {
   packages: ["auditd"],
@@ -27,6 +20,7 @@ const tracing = {
 const install = "apt-get -q install -y --no-install-recommends auditd";
 const installation = `export DEBIAN_FRONTEND=noninteractive; ${install} || { apt-get -q update && ${install}; }`;
 const canary = "nobody-but-this-test-says-so";
+const swarm = { joinTokenRotation: 1, autolock: true };
 const grown: Wish = { ...three, w2: { role: "worker" } };
 
 /**
@@ -39,6 +33,8 @@ let life: Life;
 let run: StackRun;
 let quiet: StackRun;
 let preview: StackRun;
+/** Of a changed policy, with everything in the state. */
+let later: StackRun;
 /** What must be nowhere, by what it is. */
 let secrets: ReadonlyMap<string, string>;
 
@@ -50,7 +46,7 @@ beforeAll(async () => {
       await life.cluster.ssh(node, `cat >${tracing.rules} && ${tracing.load}`, tracing.content);
     }),
   );
-  const before = secretsSchema.partial().parse(await life.stack.outputs());
+  const before = secretsSchema.parse(await life.stack.outputs());
   const pools = poolsOf(grown, {
     cloudInit: {
       packages: tracing.packages,
@@ -59,18 +55,22 @@ beforeAll(async () => {
     },
   });
   await life.stack.setConfig("pools", JSON.stringify(pools));
-  await life.stack.setConfig("args", JSON.stringify({ swarm: { joinTokenRotation: 1, autolock: true } }));
+  await life.stack.setConfig("args", JSON.stringify({ swarm }));
   preview = await life.stack.previewDiff();
   run = await life.stack.up(note, "--logtostderr", "--logflow", "-v=5");
   life.wish = grown;
   await life.reopen();
   quiet = await life.stack.up(note, "--logtostderr", "--logflow", "-v=2");
+  const policy = { publishedPorts: [{ port: 80 }, { port: 8443 }] };
+  await life.stack.setConfig("args", JSON.stringify({ swarm, policy }));
+  later = await life.stack.previewDiff();
   const after = secretsSchema.parse(await life.stack.outputs());
   const keyLines = readFileSync(life.keyFile, "utf8")
     .split("\n")
     .filter((line) => line.length > 40 && !line.includes("PRIVATE KEY"));
   secrets = new Map([
-    ["worker token of before", before.workerJoinToken ?? ""],
+    ["worker token of before", before.workerJoinToken],
+    ["manager token of before", before.managerJoinToken],
     ["worker token", after.workerJoinToken],
     ["manager token", after.managerJoinToken],
     ["unlock key", after.unlockKey],
@@ -144,12 +144,15 @@ describe("no token, unlock key or private key that is valid", () => {
     }
   });
 
-  it("is in Pulumi's state, in a preview with its differences, or in the logs of the engine and the providers", async () => {
+  it("is in Pulumi's state, in previews with their differences, or in the logs of the engine and the providers", async () => {
     const states = everyFile(join(life.stack.stateDir, ".pulumi"));
     expect(states.some((text) => text.includes(life.cluster.outputs.swarmId))).toBe(true);
     expect(states.flatMap(found)).toEqual([]);
     expect(preview.text).toContain("w2");
     expect(found(preview.text)).toEqual([]);
+    expect(later.text).toMatch(/\+ *"?tcp\/8443"?/);
+    expect(later.text).toMatch(/life-m1-membership/);
+    expect(found(later.text)).toEqual([]);
     expect(run.text).toMatch(/eventSink::/);
     const lines = run.text.split("\n");
     const sdks = lines.filter((line) => sdksMessage.test(line));
