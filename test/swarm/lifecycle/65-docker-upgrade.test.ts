@@ -1,7 +1,7 @@
 /** Docker goes from Debian 13's 26.1 to the 28.5 of sid, one node at a time, under probes; to an older one it does not go. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { say } from "../../harness/src/index.js";
-import { bootId, expectWhole, Life, taskMoveSeconds } from "./lib.js";
+import { bootId, expectOneAtATime, expectWhole, Life, listening, taskMoveSeconds } from "./lib.js";
 
 let life: Life;
 let swarmId: string;
@@ -39,12 +39,19 @@ describe("a version of Docker in the program", () => {
     const booted = await boots();
     await life.stack.setConfig("args", JSON.stringify(maintenance("28.5")));
     expect((await life.stack.previewDiff()).text).toContain("Docker 28.5 where it has another");
-    const served = await life.servedBySome(() => life.become(life.wish, maintenance("28.5")));
+    const managers = ["m1", "m2", "m3"].map((name) => life.node(name));
+    const served = await life.servedBySome(() =>
+      listening(life, managers, () => life.become(life.wish, maintenance("28.5"))),
+    );
     await life.settle();
     const after = await versions();
     for (const name of names) expect(after[name], name).toMatch(/^28\.5\./);
     expect(await boots()).toEqual(booted);
     await expectWhole(life, swarmId);
+    expectOneAtATime(
+      served.result.lists.filter((list) => list.length === names.length),
+      names.map((name) => life.node(name).name),
+    );
     say(`    web: ${served.answers} answers, longest time without one ${served.outageSeconds.toFixed(1)} s`);
     expect(served.answers).toBeGreaterThan(100);
     expect(served.outageSeconds).toBeLessThan(taskMoveSeconds);

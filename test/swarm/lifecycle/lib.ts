@@ -230,6 +230,14 @@ export async function listening<T>(
 export const drained = (list: readonly string[]): readonly string[] =>
   list.filter((line) => line.endsWith(" Drain")).map((line) => line.split(" ")[0] ?? "");
 
+/** Never two of those nodes were drained at a time, and each of them was; others do not matter. */
+export function expectOneAtATime(lists: readonly (readonly string[])[], names: readonly string[]): void {
+  const seen = lists.map((list) => drained(list).filter((name) => names.includes(name)));
+  expect(seen.length).toBeGreaterThan(20);
+  expect(seen.filter((some) => some.length > 1)).toEqual([]);
+  expect([...new Set(seen.flat())].sort(), "each was seen drained").toEqual([...names].sort());
+}
+
 /** Whether a node lets somebody in who has that key and no other. */
 export async function admits(life: Life, node: ClusterNode, keyFile: string): Promise<boolean> {
   const only = ["IdentitiesOnly=yes", "IdentityAgent=none", "BatchMode=yes", "ConnectTimeout=20"];
