@@ -1,11 +1,12 @@
 /**
- * What pools and nodes have beside their shape: Docker's options and additions to the first boot; an address and disks that outlast
- * servers, those of nodes that were up before they had any, too.
+ * What pools and nodes have beside their shape: Docker's options and additions to the first boot; labels, and ports that are open on
+ * them alone; an address and disks that outlast servers, those of nodes that were up before they had any, too.
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { api, eventually } from "../../harness/src/index.js";
-import { expectWhole, freeze, Life, type NodeWish, note, poolsOf, restart, three } from "./lib.js";
+import { api, eventually, probeFromOutside, responderImage } from "../../harness/src/index.js";
+import { expectWhole, freeze, Life, longProbation, type NodeWish, note, poolsOf, restart, three } from "./lib.js";
+import { askedOn, onNode, openOf, tcp } from "./probes.js";
 
 const shape = (size: number) => ({
   docker: { daemonOptions: { "max-concurrent-downloads": 2 } },
@@ -14,8 +15,12 @@ const shape = (size: number) => ({
     writeFiles: [{ path: "/etc/greeting", content: '{"hello":"world"}\n' }],
     runcmd: ["jq --raw-output .hello /etc/greeting >/etc/answer"],
   },
+  nodeLabels: { disk: "data" },
   volumes: { data: { size, mountPath: "/srv/data" } },
 });
+const policy = {
+  publishedPorts: [{ port: 80 }, { port: 8443, pools: ["worker"] }, { port: 8444, nodes: ["w2"] }],
+};
 const volumesSchema = z.object({
   volumes: z.array(z.object({ id: z.number(), name: z.string(), server: z.number().nullable().transform(String) })),
 });
@@ -39,11 +44,17 @@ const volumeOf = async (name: string) => {
   const { volumes } = volumesSchema.parse(await api(life.region, "GET", "/volumes"));
   return volumes.find((volume) => volume.name === `life-${name}-data`);
 };
+/** The program's own labels, by the servers' names. */
+const labels = async () => {
+  const format = '{{.Description.Hostname}}{{with index .Spec.Labels "disk"}} {{.}}{{end}}';
+  return (await on("m1", `docker node inspect $(docker node ls --quiet) --format '${format}'`)).split("\n").sort();
+};
 const mounted = (name: string) => on(name, "findmnt -nro FSTYPE --mountpoint /srv/data || echo nothing");
 
 beforeAll(async () => {
   life = await Life.ready();
   swarmId = life.cluster.outputs.swarmId;
+  await life.stack.setConfig("args", JSON.stringify({ policy, timeouts: longProbation }));
 });
 
 describe("pools", () => {
@@ -67,6 +78,42 @@ describe("pools", () => {
     expect(await on("m1", "findmnt -nro FSTYPE --mountpoint /srv/data || echo nothing")).toBe("nothing");
   });
 
+  it("give their nodes labels, by which services find them, a new one and one that is up", async () => {
+    expect(await labels()).toEqual(["life-m1", "life-m2", "life-m3", "life-w1 data", "life-w2 data"]);
+    await life.equip();
+    // Global: without the constraint it would be on all five.
+    await on(
+      "m1",
+      `docker service create --detach --quiet --no-resolve-image --mode global --name labelled \
+         --constraint node.labels.disk==data --publish published=8443,target=8000 --publish published=8444,target=8000 \
+         ${responderImage} serve tcp:8000`,
+    );
+    const list = "docker service ps labelled --filter desired-state=running --format '{{.Node}} {{.CurrentState}}'";
+    const tasks = async () => (await on("m1", list)).split("\n");
+    await eventually(
+      "both tasks",
+      300,
+      async () => (await tasks()).filter((task) => / Running /.test(task)).length > 1,
+    );
+    expect((await tasks()).map((task) => task.split(" ")[0]).sort()).toEqual(["life-w1", "life-w2"]);
+  });
+
+  it("have ports that are open on their nodes alone, or on one of them, though every node serves them", async () => {
+    const names = ["m1", "w1", "w2"];
+    const questions = (name: string) =>
+      [8443, 8444].map((port) => tcp(`${name} ${port}`, life.node(name).publicIpv4, port, "answer"));
+    await eventually("the service on every node", 300, async () => {
+      const answers = await Promise.all(names.map((name) => askedOn(onNode(life, life.node(name)), questions(name))));
+      return answers.flatMap((answer) => Object.values(answer)).every(Boolean);
+    });
+    expect(openOf(await probeFromOutside(life.region, names.flatMap(questions)))).toEqual({
+      ...{ "m1 8443": false, "m1 8444": false },
+      ...{ "w1 8443": true, "w1 8444": false },
+      ...{ "w2 8443": true, "w2 8444": true },
+    });
+    await on("m1", "docker service rm labelled");
+  });
+
   it("a disk is mounted again before Docker starts, and grows in use", async () => {
     await restart(life, life.node("w1"));
     await eventually("Docker", 600, async () => (await on("w1", "systemctl is-active docker || :")) === "active");
@@ -86,6 +133,7 @@ describe("pools", () => {
     await on("w2", "echo late >/srv/data/late");
     await become({}, { replacement: 1, primaryIps: { ipv4: { spare: true } } }, shape(12));
     expect(life.node("w2").name).toBe("life-w2-r1");
+    expect(await labels()).toEqual(["life-m1", "life-m2", "life-m3", "life-w1 data", "life-w2-r1 data"]);
     expect(await volumeOf("w2")).toEqual({ ...volume, server: life.node("w2").serverId });
     expect(await on("w2", "cat /srv/data/owner /srv/data/late")).toBe("w2\nlate");
     expect(life.node("w2").publicIpv4).not.toBe(address);
