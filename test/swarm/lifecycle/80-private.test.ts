@@ -10,7 +10,6 @@ import {
   eventually,
   hostAt,
   type Probe,
-  parseResults,
   probeFromOutside,
   responderBinary,
   responderImage,
@@ -20,6 +19,7 @@ import {
   sessionsByHost,
 } from "../../harness/src/index.js";
 import { expectWhole, Life, longProbation, note, poolsOf, restart, type Wish } from "./lib.js";
+import { askedOn, onNode, openOf, tcp } from "./probes.js";
 
 const wish: Wish = { m1: { role: "manager" }, w1: { role: "worker", privateOnly: true } };
 // The worker's cloud-init begins when the manager's has ended, and asks for packages through it.
@@ -49,18 +49,6 @@ beforeAll(async () => {
     `--publish ${String(port)}:8000 ${responderImage} serve tcp:8000`;
   await life.ssh(manager, `${create("web", 80)} && ${create("forbidden", 8080)}`);
 });
-
-const tcp = (id: string, address: string, port: number, kind: Probe["kind"]): Probe => ({
-  ...{ id, address, port, kind, network: "tcp4" },
-  timeoutMs: 4000,
-  attempts: 3,
-});
-/** Which of these are open, by their ids. */
-const openOf = (results: readonly { id: string; open: boolean }[]) =>
-  Object.fromEntries(results.map(({ id, open }) => [id, open]));
-const askedOn = async (run: (command: string, input: string) => Promise<string>, probes: readonly Probe[]) =>
-  openOf(parseResults(await run(`${responderProgram} probe`, JSON.stringify(probes))));
-const onNode = (node: ClusterNode) => (command: string, input: string) => life.cluster.ssh(node, command, input);
 
 const serverSchema = z.object({
   server: z.object({
@@ -169,11 +157,11 @@ describe("a private-only worker", () => {
       const closed = { forbidden: false, gossip: false, managers: false };
       expect(await askedOn(stranger.ssh, questions)).toEqual({ web: true, ssh: true, ...closed });
       // Something listens there: peers reach the swarm's ports, and the worker itself the port that is not open.
-      expect(await askedOn(onNode(manager), [tcp("gossip", worker.privateIp, 7946, "connect")])).toEqual({
+      expect(await askedOn(onNode(life, manager), [tcp("gossip", worker.privateIp, 7946, "connect")])).toEqual({
         gossip: true,
       });
       expect(
-        await askedOn(onNode(worker), [
+        await askedOn(onNode(life, worker), [
           tcp("managers", manager.privateIp, 2377, "connect"),
           tcp("forbidden", worker.privateIp, 8080, "answer"),
         ]),
@@ -219,6 +207,21 @@ describe("a private-only worker", () => {
     expect(refused.exitCode).not.toBe(0);
     expect(refused.text).toMatch(/life-w1 has no public address and stays without\. .*'replacement'/);
     await life.become(wish, args);
+    await expectWhole(life, life.cluster.outputs.swarmId);
+  });
+
+  it("is managed over a host that is given, too", async () => {
+    const hostKey = await scanHostKey(life.region, manager.publicIpv4, "ed25519");
+    const questions = [tcp("web", worker.privateIp, 80, "answer"), tcp("opened", worker.privateIp, 8080, "answer")];
+    expect(await askedOn(onNode(life, manager), questions)).toEqual({ web: true, opened: false });
+    const bastion = { host: manager.publicIpv4, hostKey };
+    const policy = { publishedPorts: [{ port: 80 }, { port: 8080 }] };
+    const run = await life.become(wish, { ...args, bastion, policy });
+    // As for any change of the policy, and one to the host for each of the worker's.
+    expect(sessionsByHost(run)).toEqual({ [worker.privateIp]: 2, [manager.publicIpv4]: 4 });
+    // The test's own connections to the worker go over that entry now.
+    expect(life.cluster.outputs.sshConfig).toContain("\n  ProxyJump life-bastion\n");
+    expect(await askedOn(onNode(life, manager), questions)).toEqual({ web: true, opened: true });
     await expectWhole(life, life.cluster.outputs.swarmId);
   });
 
