@@ -49,7 +49,10 @@ export interface PoolArgs {
    * longer has, or whose node it no longer has, is deleted with all data, unless it is protected. Up to 16. Default: none.
    */
   volumes?: Record<string, VolumeArgs>;
-  /** A placement group that is there, for the pool's servers: at most 10. Default: the component's own groups. */
+  /**
+   * A placement group that is there, for the pool's servers: at most 10. A replacement needs a place in it beside the server that it
+   * replaces, so that with 10 no node can be replaced. Default: the component's own groups.
+   */
   placementGroup?: ExistingArgs;
   /**
    * Servers without a public address: SSH comes over `bastion`, and they reach the internet by `network.egress`. A server that is
