@@ -20,6 +20,8 @@ export interface Cloud {
   call(method: string, path: string, body?: object): Promise<any>;
   /** Every request so far that would change something, as `POST /servers`. */
   changes(): readonly string[];
+  /** Deletions of servers so far, `begun 4` when one is asked for and `ended 4` when it is done, by the servers' names. */
+  deletions(): readonly string[];
   /** How often something was looked for by its name. */
   lookUps(): number;
   /** Runs something when the next such request has been carried out, before it is answered. */
@@ -27,13 +29,29 @@ export interface Cloud {
   close(): Promise<void>;
 }
 
-export async function openCloud(): Promise<Cloud> {
+/** How long the deletion of a server takes, in milliseconds. Default: 0. */
+export interface CloudOptions {
+  readonly deletionTakes?: number;
+}
+
+export async function openCloud({ deletionTakes = 0 }: CloudOptions = {}): Promise<Cloud> {
   const token = "t".repeat(64);
+  const deleted: string[] = [];
+  const backend = recordingBackend();
   const changed: string[] = [];
   let lookUps = 0;
   const waiting = new Map<string, () => void>();
   const api = createApi({
-    backend: recordingBackend(),
+    backend: {
+      ...backend,
+      async deleteMachine(id) {
+        const name = backend.machines.get(id)?.spec.name;
+        deleted.push(`begun ${name}`);
+        await new Promise((resolve) => setTimeout(resolve, deletionTakes));
+        await backend.deleteMachine(id);
+        deleted.push(`ended ${name}`);
+      },
+    },
     store: memoryStore(),
     token,
     onExchange: ({ method, path }) => {
@@ -61,6 +79,7 @@ export async function openCloud(): Promise<Cloud> {
       return text === "" ? undefined : JSON.parse(text);
     },
     changes: () => changed,
+    deletions: () => deleted,
     lookUps: () => lookUps,
     beforeAnswer: (change, then) => void waiting.set(change, then),
     close: () => api.app.close(),
@@ -130,9 +149,9 @@ export interface Deployment {
 }
 
 /** A cloud, and a project of it; the engine, as `engine` takes its flags, is made where it is missing, which takes minutes. */
-export async function openDeployment(...flags: string[]): Promise<Deployment> {
+export async function openDeployment(options?: CloudOptions, ...flags: string[]): Promise<Deployment> {
   const path = engine(...flags);
-  const cloud = await openCloud();
+  const cloud = await openCloud(options);
   const project = await openPulumi(cloud, path).catch(async (error: unknown) => {
     await cloud.close();
     throw error;

@@ -23,7 +23,16 @@ import { checkedLater } from "./sshKeys";
 export interface AdoptedNodePlan
   extends Pick<
     HardenedNodePlan,
-    "component" | "facts" | "privateKey" | "policy" | "sshPort" | "timeouts" | "suffix" | "serverName" | "image"
+    | "component"
+    | "facts"
+    | "privateKey"
+    | "policy"
+    | "sshPort"
+    | "timeouts"
+    | "suffix"
+    | "serverName"
+    | "image"
+    | "after"
   > {
   /** Where it stands among the arguments, for messages: `pools.manager.nodes.manager-1`. */
   readonly path: string;
@@ -82,6 +91,7 @@ function adoptedServer(owner: Owner, plan: AdoptedNodePlan, adoption: Adoption):
     { name: plan.serverName, serverType: plan.serverType, image: plan.image },
     {
       parent: owner.component,
+      dependsOn: [...(plan.after ?? [])],
       ignoreChanges: [...ignoredProperties(plan.wanted, adoption)],
       ...(importId === undefined ? {} : { import: importId }),
       ...(alias === undefined ? {} : { aliases: [pulumiAlias(alias)] }),

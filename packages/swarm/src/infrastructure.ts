@@ -181,6 +181,8 @@ export interface ServerPlan {
   readonly firewallIds: pulumi.Input<number>[];
   readonly placementGroup?: pulumi.Input<number> | undefined;
   readonly network?: PrivateNetwork | undefined;
+  /** Servers that it is made after, and deleted before. Default: none. */
+  readonly after?: readonly pulumi.Resource[] | undefined;
   /** Default: an address of each family that goes with the server. */
   readonly publicNet?: pulumi.Input<PublicNet> | undefined;
   /** Without a public address, and without cloud firewalls: they filter public interfaces alone. Default: false. */
@@ -200,7 +202,7 @@ export interface ServerPlan {
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
-  const { placementGroup, network, replaces, privateOnly } = plan;
+  const { placementGroup, network, replaces, privateOnly, after = [] } = plan;
   const addresses = privateOnly ? { ipv4Enabled: false, ipv6Enabled: false } : plan.publicNet;
   const { labels, options } = named({ ...owner, labels: { ...owner.labels, ...plan.labels } });
   return new hcloud.Server(
@@ -229,7 +231,7 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       ...(plan.beforeCreate?.length
         ? { hooks: { ...options.hooks, beforeCreate: [...(options.hooks.beforeCreate ?? []), ...plan.beforeCreate] } }
         : {}),
-      dependsOn: [...(network?.subnets ?? [])],
+      dependsOn: [...(network?.subnets ?? []), ...after],
       // These would replace the server. Policies and keys reach a running server over SSH.
       ignoreChanges: [
         ...options.ignoreChanges,

@@ -3,6 +3,7 @@ import { adoptNode, pulumiAlias } from "./adoptedNode";
 import { publicSwarmWarning, swarmAddress } from "./adoption";
 import type { SwarmClusterArgs } from "./args";
 import { type ClusterPlan, clusterLabel, factsOf, givenPolicy, type NodePlan, planCluster } from "./clusterPlan";
+import { deletedInTurn } from "./deletionOrder";
 import { type Policy, policyEntries } from "./firewall";
 import { addressIn, type BootedNode, bootNode, type Reached } from "./hardenedNode";
 import { hiddenSide, jumpOf } from "./hiddenNodes";
@@ -93,10 +94,12 @@ export class SwarmCluster extends pulumi.ComponentResource {
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
     );
     const managers = plan.nodes.filter((node) => node.role === "manager");
-    const boot = (node: NodePlan, here: PrivateNetwork | undefined, reached?: Reached) => {
+    type Surroundings = readonly [network: PrivateNetwork | undefined, reached?: Reached];
+    const bootAfter = (after: readonly pulumi.Resource[], node: NodePlan, [here, reached]: Surroundings) => {
       const common = {
         ...plan,
         ...node,
+        after,
         suffix: `-${node.resource}`,
         facts: factsOf(node, plan),
         privateKey,
@@ -123,6 +126,10 @@ export class SwarmCluster extends pulumi.ComponentResource {
       const booted = { ...node, ...made };
       return { ...booted, privateIp: privateIpOf(booted, network) };
     };
+    // Those that are reached over another node come last, as they depend on it.
+    const inTurn = deletedInTurn();
+    const boot = (node: NodePlan, ...around: Surroundings) =>
+      node.role === "manager" ? inTurn((after) => bootAfter(after, node, around)) : bootAfter([], node, around);
     const open = plan.nodes.filter((node) => !node.privateOnly).map((node) => boot(node, network));
     const hidden = network && hiddenSide(owner, plan, network, open, privateKey);
     const nodes = plan.nodes.map(

@@ -6,7 +6,7 @@ const timeout = 1_200_000;
 let deployment: Deployment;
 // An engine whose language host knows hooks.
 beforeAll(async () => {
-  deployment = await openDeployment("--policies");
+  deployment = await openDeployment(undefined, "--policies");
 }, timeout);
 afterAll(() => deployment?.close());
 
