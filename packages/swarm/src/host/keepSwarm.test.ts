@@ -25,9 +25,8 @@ const swarmOf = (managers: string[], gossip: string[]) =>
   program(
     "docker",
     `case "$*" in
-      *LocalNodeState*) echo 'active 10.0.0.2' ;;
-      *RemoteManagers*) printf '%s\\n' ${managers.map((m) => `'${m}'`).join(" ")} '' ;;
-      *ingress*) printf '%s\\n' ${gossip.map((m) => `'${m}'`).join(" ")} '' ;;
+      *LocalNodeState*) echo 'active 10.0.0.2 ${managers.join(" ")}' ;;
+      *ingress*) echo '${gossip.map((m) => ` ${m}`).join("")}' ;;
     esac`,
   );
 
@@ -44,6 +43,14 @@ it("names every live node that the peers leave out, and changes nothing", () => 
   const run = apply(["10.0.0.4"]);
   expect(run.status).toBe(3);
   expect(guard.exec(run.stderr)?.[1]).toBe("10.0.0.3 fd00::7");
+});
+
+it("knows itself and others by IPv6 addresses", () => {
+  program(
+    "docker",
+    `case "$*" in *LocalNodeState*) echo 'active fd00::2 [fd00::2]:2377 [fd00::9]:2377' ;; *ingress*) echo ' fd00::2 fd00::3' ;; esac`,
+  );
+  expect(guard.exec(apply(["10.0.0.4"]).stderr)?.[1]).toBe("fd00::9 fd00::3");
 });
 
 it("lets pass what names them all, and itself never counts", () => {
@@ -67,6 +74,14 @@ it("refuses where Docker does not answer on a host that was in a swarm", () => {
   program("docker", "exit 1");
   expect(apply(["10.0.0.3"]).status).not.toBe(3);
   mkdirSync(join(home, "root/var/lib/docker/swarm/certificates"), { recursive: true });
+  const run = apply(["10.0.0.3"]);
+  expect([run.status, run.stderr]).toEqual([3, expect.stringContaining("Docker does not say")]);
+});
+
+it.each(["info", "network inspect"])("refuses where Docker takes '%s' and never answers", (request) => {
+  swarmOf(["10.0.0.3:2377"], ["10.0.0.3"]);
+  mkdirSync(join(home, "root/var/lib/docker/swarm/certificates"), { recursive: true });
+  program("timeout", `case "$*" in '-s 9 60 docker ${request}'*) exit 137 ;; esac\nshift 3\nexec "$@"`);
   const run = apply(["10.0.0.3"]);
   expect([run.status, run.stderr]).toEqual([3, expect.stringContaining("Docker does not say")]);
 });

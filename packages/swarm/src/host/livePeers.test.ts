@@ -22,7 +22,7 @@ const program = (name: string, body: string) =>
 const swarmOf = (...nodes: string[]) =>
   program(
     "docker",
-    `case "$*" in *LocalNodeState*) echo 'active 10.0.0.2' ;; *ingress*) printf '%s\\n' ${nodes.join(" ")} '' ;; esac`,
+    `case "$*" in *LocalNodeState*) echo 'active 10.0.0.2' ;; *ingress*) echo ' ${nodes.join(" ")}' ;; esac`,
   );
 function agent(args: string[], peers?: string[]): string[] {
   const run = spawnSync("sh", [join(home, "agent.sh"), ...args], {

@@ -6,12 +6,12 @@ explanations() {
   while IFS='|' read -r name what fix; do
     case $fix in
       RELOAD) fix="systemctl reload hcloud-iptables puts the rules back; journalctl -u hcloud-iptables-check says what changed" ;;
-      FILES) fix="systemctl daemon-reload; if that does not help, put the files of the agent on the host again: pulumi up, or a new server" ;;
+      FILES) fix="systemctl daemon-reload; if that does not help, put the agent on the host again: pulumi up, or a new server" ;;
       DOCKER*) fix="take what was found out of ${fix#DOCKER }, then: systemctl restart docker" ;;
     esac
     printf '%s\t%s\t%s\n' "$name" "$what" "$fix"
   done <<'TABLE'
-iptables-nft-v*|iptables, as dockerd finds it, writes to the nf_tables of the kernel|update-alternatives --set iptables /usr/sbin/iptables-nft, likewise ip6tables; then: systemctl restart docker
+iptables-nft-v*|the iptables of dockerd writes to the nf_tables of the kernel|update-alternatives --set iptables /usr/sbin/iptables-nft, likewise ip6tables; then: systemctl restart docker
 no-legacy-rules-v*|no rules of the old iptables backend, which would apply beside ours unseen|find what loads them with iptables-legacy -S and ip6tables-legacy -S, remove it, and restart the host
 docker-chains-in-force|dockerd keeps its rules where ours are|let dockerd find the iptables that the host uses (PATH of docker.service), then: systemctl restart docker
 payload-present|the host has rules to enforce; without them only SSH is open|send the policy again: pulumi up
@@ -50,7 +50,7 @@ no-listener-on-published-ports|what answers on a published port over IPv6 is Doc
 container-cgroup|the rules name the control group that containers are in|RELOAD
 docker-cgroup-parent|containers on the network of the host can be told from the host|put "cgroup-parent" as named into /etc/docker/daemon.json, then: systemctl restart docker
 docker-answers|Docker answers questions about its networks and its swarm|journalctl -u docker says why it does not
-swarm-address-private|the node shows itself to the swarm with a private address, unless the program names public ones|let the node leave the swarm and join it with --advertise-addr set to its private address
-data-path-address-private|traffic between containers takes private addresses, unless the program names public ones|let the node leave the swarm and join it with --data-path-addr set to its private address
+swarm-address-private|the node shows itself to the swarm with a private address, unless the program names public ones|let it leave the swarm and join with --advertise-addr set to its private address
+data-path-address-private|traffic between containers takes private addresses, unless the program names public ones|let it leave the swarm and join with --data-path-addr set to its private address
 TABLE
 }

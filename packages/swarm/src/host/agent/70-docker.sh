@@ -77,7 +77,7 @@ prepare_docker() {
   if has_systemd; then docker_flags="$docker_flags$(systemctl show --property=ExecStart docker.service) "; fi
   for backend in $(asked_backends); do
     [ "$backend" = iptables ] ||
-      die 4 "Docker is told to filter with $backend, where no rule of this host's policy would be in force: only iptables is supported"
+      die 4 "Docker is told to filter with $backend, where the policy would not be in force: only iptables is supported"
   done
   wanted_lines "$major" >"$WORK/docker-lines"
   [ -s "$WORK/docker-lines" ] || [ -s "$VAR/docker-lines" ] || return 0

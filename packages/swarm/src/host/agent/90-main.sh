@@ -6,8 +6,7 @@ usage: hcloud-iptables.sh COMMAND
   apply [--probation SECONDS] [--keep-swarm] [--keep-live-peers]
                                 load the payload (and peers) on standard input; with probation the host goes back to the
                                 payload before it unless it is confirmed in time; with keep-swarm it is refused if it would
-                                cut off a node of the swarm that this host is in; with keep-live-peers such nodes stay peers
-                                until settle
+                                cut off a node of its swarm; with keep-live-peers such nodes stay peers until settle
   settle                        let go of the peers that the last bundle did not name
   confirm DIGEST                end the probation of the payload with that SHA-256 digest
   rollback                      go back to the payload before the one on probation
