@@ -134,6 +134,24 @@ describe("drainProgram and activateProgram", () => {
     expect(updates()).toEqual([]);
   });
 
+  it.each([
+    ["service ls", "w1", 0, /not all come up elsewhere within 2 s/],
+    ["role=manager", "m1", 1, /without prod-m1 only/],
+    ["Spec.Role", "m1", 124, /no answer from Docker within 60 s: docker node inspect/],
+    ["away", "w1", 124, /no answer from Docker within 60 s: docker node inspect/],
+    ["Status.State}} {{.Spec.Availability", "w1", 124, /no answer from Docker within 60 s: docker node inspect/],
+  ])("take no silence of '%s' for an answer", (hangs, id, status, message) => {
+    set({ ...three, hangs });
+    expect(drain(id)).toMatchObject({ status, stderr: expect.stringMatching(message) });
+    expect(updates()).toHaveLength(status === 0 ? 1 : 0);
+  });
+
+  it("put nothing back while its manager's Docker does not say that it is there", () => {
+    set({ ...three, "m1.node": "manager ready drain unreachable active -", hangs: "Spec.Role" });
+    expect(activate("m1")).toMatchObject({ status: 1, stderr: expect.stringMatching(/does not see it after 2 s/) });
+    expect(updates()).toEqual([]);
+  });
+
   const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
   it.skipIf(!shellcheck)("leave shellcheck nothing to say", () => {
     // SC2317, SC2329: functions that both programs share. SC2046: one word a service is what is wanted.

@@ -35,17 +35,21 @@ const shared = `
 state_of() { of_node "$1" '{{.Status.State}}'; }
 availability_of() { of_node "$1" '{{.Spec.Availability}}'; }
 until_true "$seconds" has_leader || fail 'the swarm has no leader: its quorum is lost'
-is_there "$id" || fail "$node is no node of this swarm"
+found=$(listed "$id")
+[ -n "$found" ] || fail "$node is no node of this swarm"
 `;
 
 const drain = `${taskShell}${shared}
-if [ "$(label "$id" ${maintainedLabel})" = "$token" ]; then
+maintained=$(label "$id" ${maintainedLabel})
+if [ "$maintained" = "$token" ]; then
   say "$node has had maintenance $token"
   exit 0
 fi
-for other in $(docker node ls --quiet); do
+members=$(docker node ls --quiet)
+for other in $members; do
   [ "$other" != "$id" ] || continue
-  if [ -n "$(label "$other" ${awayLabel})" ]; then
+  away=$(label "$other" ${awayLabel})
+  if [ -n "$away" ]; then
     fail "$(of_node "$other" '{{.Description.Hostname}}') is away for maintenance, and one node goes at a time. When it is as it has to be:" \\
       "docker node update --availability active --label-rm ${awayLabel} $other"
   fi
@@ -55,13 +59,15 @@ is_ready() { [ "$(state_of "$id")" = ready ]; }
 until_true "$seconds" is_ready || fail "$node is $(state_of "$id"), so it cannot be maintained: repair it, or raise its 'replacement'"
 bears_absence() {
   yes=0 all=0
-  for manager in $(docker node ls --quiet --filter role=manager); do
+  managers=$(docker node ls --quiet --filter role=manager) || return 1
+  for manager in $managers; do
     all=$((all + 1))
     if answers "$manager"; then yes=$((yes + 1)); fi
   done
   [ "$all" -le 1 ] || [ $((2 * (yes - 1))) -gt "$all" ]
 }
-if [ "$(role_of "$id")" = manager ]; then
+role=$(role_of "$id")
+if [ "$role" = manager ]; then
   until_true "$seconds" bears_absence ||
     fail "without $node only $((yes - 1)) of $all managers would answer, and the swarm would lose its quorum. Nothing has been done to it;" \\
       'repair or replace the silent managers first'
@@ -73,15 +79,16 @@ if [ "$availability" = drain ] && [ -z "$away" ]; then
   exit 0
 fi
 others=0
-for other in $(docker node ls --quiet); do
+for other in $members; do
   [ "$other" != "$id" ] || continue
-  if [ "$(state_of "$other") $(availability_of "$other")" = 'ready active' ]; then others=$((others + 1)); fi
+  condition=$(of_node "$other" '{{.Status.State}} {{.Spec.Availability}}')
+  if [ "$condition" = 'ready active' ]; then others=$((others + 1)); fi
 done
 if [ "$others" -eq 0 ]; then
   say "$node is not drained: there is no other node for its tasks, they are away meanwhile"
   exit 0
 fi
-lacking=$(wanting)
+lacking=$(wanting) || :
 [ -n "$lacking" ] || lacking='-'
 update --availability drain --label-add "${awayLabel}=\${away:-$availability}" "$id"
 until_true "$drain_seconds" have_moved "$id" || {
@@ -96,7 +103,10 @@ export function drainProgram({ id, name, token, waitSeconds, drainSeconds }: Dra
 }
 
 const activate = `${shared}
-is_back() { if [ "$(role_of "$id")" = manager ]; then answers "$id"; else [ "$(state_of "$id")" = ready ]; fi; }
+is_back() {
+  role=$(role_of "$id") || return 1
+  if [ "$role" = manager ]; then answers "$id"; else [ "$(state_of "$id")" = ready ]; fi
+}
 until_true "$seconds" is_back || fail "$node is up, and the swarm does not see it after $seconds s. It stays drained; deploy again when it does"
 away=$(label "$id" ${awayLabel})
 if [ -n "$away" ]; then

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hangs, lateDate, shortTimeout } from "../testing/silentDocker";
 import { prepareProgram, recordOfNewServer, verifyProgram, workProgram } from "./nodeProgram";
 import type { MaintenanceSettings } from "./plan";
 
@@ -23,7 +24,10 @@ const tools: Record<string, string> = {
   *hcloud-swarm-restart*) ;;
   *) for script; do :; done; touch "$FAKE/running"; sh "$script" ;;
   esac`,
-  docker: `case "$*" in
+  timeout: shortTimeout,
+  date: lateDate(),
+  docker: `${hangs}
+  case "$*" in
   'info') [ ! -e "$FAKE/silent" ] ;;
   *LocalNodeState*) if [ -e "$FAKE/locked" ]; then echo locked; else echo active; fi ;;
   *ControlAvailable*) echo true ;;
@@ -215,6 +219,27 @@ describe("a node's maintenance", () => {
     expect(read("calls")).not.toContain("SWMKEY");
     set({ silent: "" });
     expect(verify()).toMatchObject({ status: 1, stderr: expect.stringMatching(/Docker does not answer within 1 s/) });
+  });
+
+  it.each([
+    [".", /Docker does not answer within 1 s/],
+    ["LocalNodeState", /its swarm state is '' after 1 s/],
+    ["ControlAvailable", /its swarm state is 'active' after 1 s/],
+    ["node ls", /its swarm state is 'active' after 1 s/],
+  ])(
+    "does not come back where Docker takes a request and does not answer it: %s",
+    { timeout: 30_000 },
+    (requests, message) => {
+      work({ reboot: false, upgrade: "docker" });
+      set({ hangs: requests });
+      expect(verify()).toMatchObject({ status: 1, stderr: expect.stringMatching(message) });
+      expect(calls(/^systemctl (start|restart) docker/)).toEqual([]);
+    },
+  );
+
+  it("is not begun where Docker does not answer", () => {
+    set({ hangs: "info" });
+    expect(prepare()).toMatchObject({ status: 1, stderr: expect.stringMatching(/Docker does not answer/) });
   });
 
   const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;

@@ -7,7 +7,7 @@
  * (`-` where it is not to be restarted), and `ok` or what failed.
  */
 import { agentPath } from "../host";
-import { assignments, quote, untilTrue } from "../shell";
+import { assignments, boundedDocker, quote, untilTrue } from "../shell";
 import { type MaintenanceSettings, tokenOf } from "./plan";
 
 const recordPath = "/var/lib/hcloud-swarm/maintenance";
@@ -146,7 +146,7 @@ pin_docker() {
 `;
 
 const prepare = `
-last=$(cat "$record.back" 2>/dev/null || :)
+${boundedDocker}last=$(cat "$record.back" 2>/dev/null || :)
 read_record
 unfinished=no
 if [ -n "$done_token" ] && [ "$done_token" != new ] && [ "$done_token" != "$last" ]; then unfinished=yes; fi
@@ -265,12 +265,13 @@ export interface ReturnPlan {
 }
 
 const verify = `
-${untilTrue}read_record
+${untilTrue}${boundedDocker}read_record
 [ "$done_token" = "$token" ] || fail 'it has no record of this maintenance; raise maintenance.number'
 has_restarted() { [ "$(boot_id)" != "$done_boot" ]; }
 until_true "$seconds" has_restarted || fail "it has not restarted within $seconds s. It stays drained; deploy again when it has"
 answers() { docker info >/dev/null 2>&1; }
-if ! answers; then systemctl start docker.service >/dev/null 2>&1 || :; fi
+# Its unit may take for ever to start.
+if ! answers; then systemctl start --no-block docker.service >/dev/null 2>&1 || :; fi
 until_true "$seconds" answers || {
   journalctl -q -n 15 --no-pager -u docker.service >&2 || :
   fail "Docker does not answer within $seconds s after the restart (see above). The node stays drained; deploy again when it does"
@@ -283,7 +284,8 @@ fi
 # A manager must hear of a leader again.
 takes_part() {
   [ "$(state)" = active ] || return 1
-  [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" != true ] || docker node ls --quiet >/dev/null 2>&1
+  manages=$(docker info --format '{{.Swarm.ControlAvailable}}') || return 1
+  [ "$manages" != true ] || docker node ls --quiet >/dev/null 2>&1
 }
 until_true "$seconds" takes_part || fail "its swarm state is '$(state)' after $seconds s. It stays drained; deploy again when it is active"
 is_verified() { ${agentPath} verify --json >/dev/null 2>&1; }

@@ -96,6 +96,15 @@ describe("nodeLabelsProgram", () => {
     expect(updates()).toEqual([]);
   });
 
+  it.each([
+    ["range [$]key", 124, "no answer from Docker within 60 s: docker node inspect"],
+    ["node update", 1, "docker node update .* was refused, or not answered"],
+  ])("takes no label for missing where Docker does not answer '%s'", (hangs, status, message) => {
+    set({ ...swarm, ...none, hangs });
+    expect(settle({ w1: { disk: "ssd" } })).toMatchObject({ status, stderr: expect.stringMatching(message) });
+    expect(labelsOf("w1")).toEqual([]);
+  });
+
   it("forgets all of its own, and never fails at that", () => {
     set({ ...swarm, ...none, "w1.labels": "team=web" });
     const wish = { w1: { disk: "ssd" }, w2: { disk: "hdd" }, w9: { disk: "hdd" } };

@@ -41,11 +41,13 @@ settle() {
   keys='' changes='' said=''
   for pair in $3; do
     keys="$keys,\${pair%%=*}"
-    if [ "$(label_of "$1" "\${pair%%=*}")" != "=\${pair#*=}" ]; then changes="$changes --label-add $pair" said="$said $pair"; fi
+    value=$(label_of "$1" "\${pair%%=*}")
+    if [ "$value" != "=\${pair#*=}" ]; then changes="$changes --label-add $pair" said="$said $pair"; fi
   done
   for key in $(printf '%s' "$ours" | tr ',' ' '); do
     case $keys, in *",$key,"*) continue ;; esac
-    if [ -n "$(label_of "$1" "$key")" ]; then changes="$changes --label-rm $key" said="$said no-$key"; fi
+    value=$(label_of "$1" "$key")
+    if [ -n "$value" ]; then changes="$changes --label-rm $key" said="$said no-$key"; fi
   done
   if [ "\${keys#,}" != "$ours" ]; then
     if [ -n "$keys" ]; then changes="$changes --label-add ${ownLabelsLabel}=\${keys#,}"; else changes="$changes --label-rm ${ownLabelsLabel}"; fi

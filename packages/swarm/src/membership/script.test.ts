@@ -3,11 +3,15 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hangs, lateDate, shortTimeout } from "../testing/silentDocker";
 import { type InitStep, type JoinStep, membershipProgram } from "./script";
 
 /** A node's Docker, played by a few files in a directory: state, control, addr, cluster, error, ingress, services. */
 const fakes: Record<string, string> = {
+  timeout: shortTimeout,
+  date: lateDate(),
   docker: `echo "docker $*" >>"$FAKE/calls"
+${hangs}
 read_() { cat "$FAKE/$1" 2>/dev/null || true; }
 case "$*" in
 'info') exit 0 ;;
@@ -181,6 +185,34 @@ const peers = {
   "dial-10.0.0.4:2377": open,
   "dial-10.0.0.5:2377": closed,
 };
+
+describe("a Docker that does not answer", () => {
+  it.each([
+    ["anything", "waiting for Docker to answer: not within 1 s"],
+    ["info", "waiting for Docker to answer: not within 1 s"],
+    ["LocalNodeState", "no answer from Docker within 60 s: docker info"],
+    ["service ls", "no answer from Docker within 60 s: docker service ls"],
+    ["^info$", "Docker to answer: not within 1 s; local state: active"],
+  ])("ends the step that asks it for %s", (requests, message) => {
+    set({ state: "active", control: "true", addr: "10.0.0.2", cluster: "swarm-1" });
+    set({ hangs: requests === "anything" ? "." : requests });
+    expect(run({ ...init, waitSeconds: 1 })).toMatchObject({
+      status: expect.toSatisfy(Boolean),
+      stderr: expect.stringContaining(message),
+    });
+    expect(read("requests")).toBe("");
+  });
+
+  it("is not waited for over its socket either", () => {
+    set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false" });
+    run(join_);
+    const requests = read("calls")
+      .split("\n")
+      .filter((call) => call.startsWith("curl "));
+    expect(requests.filter((call) => call.includes("docker.sock"))).not.toEqual([]);
+    expect(requests.filter((call) => !call.includes(" --max-time "))).toEqual([]);
+  });
+});
 
 describe("join", () => {
   it("joins with the token on standard input, in no process's arguments", () => {

@@ -9,7 +9,7 @@
  * When it is done, `members_swarm_id` and `members_node_id`, and with `tells` on a manager both join tokens and the unlock key,
  * are in variables.
  */
-import { quote } from "../shell";
+import { boundedDocker, quote, untilTrue } from "../shell";
 import { anyManager, ingressRequest, initRequest, joinRequest, type OverlaySettings, swarmPort } from "./engineApi";
 import { type SwarmWideSettings, swarmSettingsProgram } from "./swarmSettings";
 
@@ -66,18 +66,13 @@ engine() {
   printf '%s' "$3" | curl -sS --max-time 120 --unix-socket /var/run/docker.sock -X "$1" \\
     -H 'Content-Type: application/json' --data-binary @- -o "$answer" -w '%{http_code}' "http://localhost$2"
 }
-info() { docker info --format "{{.Swarm.$1}}"; }
+${boundedDocker}info() { docker info --format "{{.Swarm.$1}}"; }
 
-# until_true WHAT COMMAND...: waits, bounded, for the command to succeed.
-until_true() {
+${untilTrue}# wait_for WHAT COMMAND...
+wait_for() {
   waited_for=$1
   shift
-  left=$seconds
-  until "$@"; do
-    [ "$left" -gt 0 ] || fail "$waited_for: not within $seconds s; local state: $(info LocalNodeState) $(info Error)"
-    left=$((left - 1))
-    sleep 1
-  done
+  until_true "$seconds" "$@" || fail "$waited_for: not within $seconds s; local state: $(info LocalNodeState) $(info Error)"
 }
 engine_answers() { docker info >/dev/null 2>&1; }
 is_active() { [ "$(info LocalNodeState)" = active ]; }
@@ -124,7 +119,7 @@ join_swarm() {
     waited=$((waited + 4))
     sleep 1
   done
-  until_true 'waiting for a manager of the swarm among the peers' find_managers
+  wait_for 'waiting for a manager of the swarm among the peers' find_managers
   for manager in $managers; do
     status=$(engine POST /swarm/join "$(printf '%s' "$body" | sed "s/${anyManager}/$manager/")")
     # The engine gives up waiting after 20 s and goes on by itself; the wait for the membership is the one that counts.
@@ -143,7 +138,7 @@ init_swarm() {
   [ "$status" = 200 ] || fail "init was refused ($status): $(cat "$answer")"
 }
 
-until_true 'waiting for Docker to answer' engine_answers
+wait_for 'waiting for Docker to answer' engine_answers
 case $(info LocalNodeState) in
 inactive)
   "\${action}_swarm"
@@ -156,7 +151,7 @@ locked)
   ;;
 *) fail "the node's swarm state is '$(info LocalNodeState)' ($(info Error))" ;;
 esac
-until_true 'waiting to become a member of the swarm' is_active
+wait_for 'waiting to become a member of the swarm' is_active
 
 members_swarm_id=$(own_swarm_id)
 [ -n "$members_swarm_id" ] || fail 'the certificate of this node names no swarm'
@@ -174,8 +169,8 @@ if [ "$action" = init ]; then
   # service uses it, so a swarm that has services keeps what it has.
   services=$(docker service ls --quiet)
   if [ "$(ingress_mtu)" != "$mtu" ] && [ -z "$services" ]; then
-    until_true 'waiting for the default ingress network to go' remove_ingress
-    until_true 'waiting for an ingress network with the right MTU' create_ingress
+    wait_for 'waiting for the default ingress network to go' remove_ingress
+    wait_for 'waiting for an ingress network with the right MTU' create_ingress
   fi
 fi
 `;

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hangs, lateDate, shortTimeout } from "../testing/silentDocker";
 import { parseSurvey, surveyProgram } from "./survey";
 import { swarmSettingsProgram } from "./swarmSettings";
 
@@ -15,13 +16,14 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 function survey(docker: string) {
-  writeFileSync(join(dir, "docker"), `#!/bin/sh\n${docker}\n`);
+  writeFileSync(join(dir, "docker"), `#!/bin/sh\n${hangs}\n${docker}\n`);
+  writeFileSync(join(dir, "timeout"), `#!/bin/sh\n${shortTimeout}\n`);
   writeFileSync(join(dir, "sleep"), "#!/bin/sh\n");
   // A second goes by with each look at the clock.
   const clock = join(dir, "clock");
-  writeFileSync(join(dir, "date"), `#!/bin/sh\necho x >>'${clock}'\nwc -l <'${clock}'\n`);
-  for (const name of ["docker", "sleep", "date"]) chmodSync(join(dir, name), 0o755);
-  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
+  writeFileSync(join(dir, "date"), `#!/bin/sh\necho x >>'${clock}'\n${lateDate(`wc -l <'${clock}'`)}\n`);
+  for (const name of ["docker", "timeout", "sleep", "date"]) chmodSync(join(dir, name), 0o755);
+  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}`, FAKE: dir };
   return spawnSync("sh", ["-c", `set -eu\n${settings}${surveyProgram}survey # servers 1 2`], { encoding: "utf8", env });
 }
 
@@ -96,9 +98,33 @@ ${manager(list)}`;
     expect(parseSurvey(stubborn.stdout).swarm?.access.managerToken).toBe("SWMTKN-1-manager");
   });
 
-  it("ends, when Docker is silent", () => {
-    const silent = survey("exit 1");
-    expect([silent.status, parseSurvey(silent.stdout).state]).toEqual([0, "unknown"]);
+  it("ends, when Docker is down", () => {
+    const down = survey("exit 1");
+    expect([down.status, parseSurvey(down.stdout).state]).toEqual([0, "unknown"]);
+  });
+
+  const silent = (requests: string) => {
+    writeFileSync(join(dir, "hangs"), `${requests}\n`);
+    const done = survey(manager("echo m1; echo m2"));
+    return { ...done, told: parseSurvey(done.stdout) };
+  };
+
+  it("ends, when Docker takes every request and answers none", () => {
+    expect(silent(".")).toMatchObject({ status: 0, told: { state: "unknown", error: "Docker does not answer" } });
+    const bounds = readFileSync(join(dir, "bounds"), "utf8").trim().split("\n").map(Number);
+    expect(bounds).toEqual([30]);
+  });
+
+  it.each([
+    ["unknown", "Swarm.Error"],
+    ["active", "^node ls"],
+    ["active", "AutoLock"],
+    ["active", "join-token"],
+    ["active", "node inspect m1"],
+  ])("says %s, and nothing of a swarm, when Docker stops answering at '%s'", (state, requests) => {
+    const { status, told, stderr } = silent(requests);
+    expect([status, told.state, told.swarm]).toEqual([0, state, undefined]);
+    expect(stderr).toMatch(/no answer from Docker within \d+ s: docker (info|node ls|node inspect|swarm join-token)/);
   });
 
   it("reads nothing else, and quotes no token", () => {

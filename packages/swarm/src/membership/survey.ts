@@ -1,6 +1,6 @@
 /** What a manager knows of its swarm: the shell that asks, and the reading of the answer. */
 import * as z from "zod";
-import { untilTrue } from "../shell";
+import { boundedDocker, untilTrue } from "../shell";
 
 /** Swarm label of a node that is on its way out; one that is wanted after all is put back to work by it. */
 export const leavingLabel = "hcloud-swarm.leaving";
@@ -48,6 +48,8 @@ export interface Survey extends z.output<typeof surveySchema> {
   readonly swarm?: { readonly access: SwarmAccess; readonly members: readonly Member[] };
 }
 
+/** Bounds the wait for Docker to answer, in seconds. */
+const answerSeconds = 30;
 /** Bounds the wait for an election and for what follows it, in seconds: some fifteen, by swarm's own defaults. */
 const electionSeconds = 30;
 
@@ -58,18 +60,15 @@ const electionSeconds = 30;
  * in no swarm has an answer, too, and settings that cannot be changed fail the first manager's last step, which tries again.
  * The output holds the join tokens, so it is a secret; they are in no process's arguments.
  */
-export const surveyProgram = `${untilTrue}# A swarm that is electing its leader lists nothing, and one that has just elected it knows nobody's state.
+export const surveyProgram = `${untilTrue}${boundedDocker}# A swarm that is electing its leader lists nothing, and one that has just elected it knows nobody's state.
 are_known() {
   members=$(docker node ls --format '{{.ID}} {{.Status}}') && ! printf '%s\\n' "$members" | grep -q ' Unknown$'
 }
+docker_answers() { docker info >/dev/null 2>&1; }
+say_unknown() { echo '{"state":"unknown","nodeId":"","error":"Docker does not answer"}'; }
 survey() {
-  left=30
-  until docker info >/dev/null 2>&1; do
-    [ "$left" -gt 0 ] || { echo '{"state":"unknown","nodeId":"","error":"Docker does not answer"}'; return 0; }
-    left=$((left - 1))
-    sleep 1
-  done
-  docker info --format '{"state":{{json .Swarm.LocalNodeState}},"nodeId":{{json .Swarm.NodeID}},"error":{{json .Swarm.Error}}}'
+  until_true ${answerSeconds} docker_answers || { say_unknown; return 0; }
+  docker info --format '{"state":{{json .Swarm.LocalNodeState}},"nodeId":{{json .Swarm.NodeID}},"error":{{json .Swarm.Error}}}' || { say_unknown; return 0; }
   [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || return 0
   until_true ${electionSeconds} are_known || :
   members=$(printf '%s\\n' "$members" | cut -d ' ' -f 1)
@@ -77,10 +76,11 @@ survey() {
   settle_swarm || :
   swarm=$(docker info --format '{{.Swarm.Cluster.ID}}') && unlock=$(unlock_key) &&
     worker=$(docker swarm join-token --quiet worker) && manager=$(docker swarm join-token --quiet manager) || return 0
-  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s","unlockKey":"%s"}\\n' "$swarm" "$worker" "$manager" "$unlock"
-  for member in $members; do
-    docker node inspect "$member" --format '{"id":{{json .ID}},"name":{{json .Description.Hostname}},"role":{{json .Spec.Role}},"availability":{{json .Spec.Availability}},"state":{{json .Status.State}},"leaving":{{if index .Spec.Labels "${leavingLabel}"}}true{{else}}false{{end}}{{with .ManagerStatus}},"leader":{{.Leader}},"reachability":{{json .Reachability}}{{end}}}' || :
-  done
+  # A node that is gone is left out; one of which Docker does not say anything is not, or it would count in no quorum.
+  nodes=$(for member in $members; do
+    docker node inspect "$member" --format '{"id":{{json .ID}},"name":{{json .Description.Hostname}},"role":{{json .Spec.Role}},"availability":{{json .Spec.Availability}},"state":{{json .Status.State}},"leaving":{{if index .Spec.Labels "${leavingLabel}"}}true{{else}}false{{end}}{{with .ManagerStatus}},"leader":{{.Leader}},"reachability":{{json .Reachability}}{{end}}}' || [ $? -ne 124 ] || exit 1
+  done) || return 0
+  printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s","unlockKey":"%s"}\\n%s\\n' "$swarm" "$worker" "$manager" "$unlock" "$nodes"
 }
 `;
 

@@ -19,6 +19,7 @@ const fakes = {
   *) exit 99 ;;
 esac`,
   curl: `body=$(cat); for url; do :; done
+case $* in *' --max-time '*) ;; *) exit 98 ;; esac
 echo "$url" >>"$FAKE/requests"; echo "$body" >>"$FAKE/bodies"; echo "$*" >>"$FAKE/arguments"
 case $url in *"version=$(cat "$FAKE/version")"*) ;; *) echo '{"message":"update out of sequence"}'; exit 0 ;; esac
 [ ! -e "$FAKE/broken" ] || { echo '{"message":"no leader"}'; exit 0; }

@@ -57,13 +57,16 @@ update_swarm() {
       --data-binary @- "http://localhost/swarm/update?version=$version$rotate" 2>&1
 }
 settle_swarm() {
-  tries=10 refusal=
+  tries=10 refusal='' settle_end=$(($(date +%s) + 60))
   until is_settled; do
-    [ "$tries" -gt 0 ] || { printf 'swarm: its settings could not be changed: %s\\n' "$refusal" >&2; return 1; }
+    { [ "$tries" -gt 0 ] && [ "$(date +%s)" -lt "$settle_end" ]; } || { printf 'swarm: its settings could not be changed: %s\\n' "$refusal" >&2; return 1; }
     [ "$tries" -eq 10 ] || sleep 1
     tries=$((tries - 1))
     refusal=$(update_swarm) || :
   done
 }
-unlock_key() { [ "$(locks_itself)" != true ] || docker swarm unlock-key --quiet; }
+unlock_key() {
+  locks=$(locks_itself) || return 1
+  [ "$locks" != true ] || docker swarm unlock-key --quiet
+}
 `;

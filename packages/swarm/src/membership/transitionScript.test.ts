@@ -155,6 +155,31 @@ describe("transitionProgram", () => {
     expect(done.stderr).not.toMatch(/not all come up/);
   });
 
+  describe("when Docker does not answer", () => {
+    it.each([
+      ["drain w1", "node ps", /its tasks have not all come up elsewhere/, 0],
+      ["drain w1", "service ls", /its tasks have not all come up elsewhere/, 0],
+      ["demote m3", "ManagerStatus}}yes", /still is a manager after 2 s/, 1],
+      ["yield m1", "Leader", /docker node inspect/, 124],
+      ["promote w1", "node update", /docker node update --role manager w1 was refused, or not answered/, 1],
+      ["remove w1", "filter id=w1", /the swarm does not say whether it has prod-w1/, 1],
+      ["remove w1", "node rm", /prod-w1 was not removed within 2 s/, 1],
+      ["drain w1", ".", /no leader/, 1],
+    ])("'%s' ends, and takes no silence of '%s' for an answer", (step, hangs, message, status) => {
+      set({
+        "m1.node": leader,
+        "m2.node": manager,
+        "m3.node": manager,
+        "w1.node": worker,
+        tasks: "",
+        wanting: "",
+        hangs,
+      });
+      expect(run(step)).toMatchObject({ status, stderr: expect.stringMatching(message), stdout: status ? "" : "\n" });
+      expect(Math.max(...read("bounds").split("\n").map(Number))).toBeLessThanOrEqual(60);
+    });
+  });
+
   const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
   it.skipIf(!shellcheck)("leaves shellcheck nothing to say", () => {
     const input = transitionProgram(steps("demote m1"), bounds);

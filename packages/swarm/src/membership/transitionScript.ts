@@ -67,7 +67,6 @@ promote() {
   until_true "$seconds" is_reachable "$1" || fail "$2 was promoted, and is no reachable manager after $seconds s"
 }
 
-is_no_manager() { ! is_manager "$1"; }
 demote() {
   if is_manager "$1"; then
     quorum_without "$1" "$2"
@@ -79,11 +78,12 @@ demote() {
 }
 
 yield() {
-  if [ "$(of_node "$1" '{{with .ManagerStatus}}{{.Leader}}{{end}}')" = true ]; then demote "$1" "$2"; fi
+  leads=$(of_node "$1" '{{with .ManagerStatus}}{{.Leader}}{{end}}')
+  if [ "$leads" = true ]; then demote "$1" "$2"; fi
 }
 
 ${taskShell}drain() {
-  lacking=$(wanting)
+  lacking=$(wanting) || :
   [ -n "$lacking" ] || lacking='-'
   update --availability drain "$1"
   until_true "$drain_seconds" have_moved "$1" || {
@@ -94,13 +94,13 @@ ${taskShell}drain() {
 # None for so long in a row, or dead: what is dead asks for nothing.
 is_worker_for_good() {
   now=$(date +%s)
-  if is_manager "$1" || ! has_leader; then
+  if ! is_no_manager "$1" || ! has_leader; then
     demoted_at=$now
     return 1
   fi
   [ $((now - demoted_at)) -ge "$demoted_seconds" ] || [ "$(of_node "$1" '{{.Status.State}}')" = down ]
 }
-is_gone() { has_leader && ! is_there "$1"; }
+is_gone() { found=$(listed "$1") && [ -z "$found" ]; }
 # Its answer is lost where the leader changes meanwhile.
 is_removed() { is_gone "$1" || { docker node rm --force "$1" >/dev/null && is_gone "$1"; }; }
 remove() {
@@ -118,7 +118,8 @@ left=
 # Not in a pipe, whose loop would be a process of its own.
 while read -r action id name; do
   [ -n "$action" ] || continue
-  if is_there "$id"; then
+  found=$(listed "$id") || fail "the swarm does not say whether it has $name, so nothing more is done"
+  if [ -n "$found" ]; then
     say "$action $name"
     "$action" "$id" "$name" </dev/null
   fi

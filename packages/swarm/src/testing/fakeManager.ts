@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
+import { hangs, lateDate, shortTimeout } from "./silentDocker";
 
 export interface ManagersDocker {
   /** Further cases of `node inspect`, by the format in `$5`; the node is `$id`. */
@@ -15,8 +16,8 @@ export interface ManagersDocker {
 }
 
 /** One file `NODE.node` a node: `role state availability reachability` and what else a test keeps there, `-` for nothing. */
-const docker = ({ inspect, update, more = "" }: ManagersDocker) => `#!/bin/sh
-echo "$*" >>"$FAKE/calls"
+const docker = ({ inspect, update, more = "" }: ManagersDocker) => `echo "$*" >>"$FAKE/calls"
+${hangs}
 get() { cut -d ' ' -f "$2" "$FAKE/$1.node"; }
 change() { awk -v f="$2" -v v="$3" '{ $f = v; print }' "$FAKE/$1.node" >"$FAKE/new" && mv "$FAKE/new" "$FAKE/$1.node"; }
 case "$*" in
@@ -35,6 +36,7 @@ case "$*" in
   case "$5" in
   *Spec.Role*) get "$id" 1 ;;
   *'Status.State}} {{with'*) if [ "$(get "$id" 1)" = manager ]; then echo "$(get "$id" 2) $(get "$id" 4)"; else echo "$(get "$id" 2) worker"; fi ;;
+  *'Status.State}} {{.Spec.Availability'*) echo "$(get "$id" 2) $(get "$id" 3)" ;;
   *Status.State*) get "$id" 2 ;;
   *Availability*) get "$id" 3 ;;
   *Hostname*) cat "$FAKE/$id.hostname" 2>/dev/null || echo "prod-$id" ;;
@@ -60,8 +62,9 @@ export function fakeManager(cases: ManagersDocker) {
   const read = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), "utf8").trim() : "");
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), "manager-"));
-    for (const [name, text] of Object.entries({ docker: docker(cases), sleep: "#!/bin/sh\n" })) {
-      writeFileSync(join(dir, name), text);
+    const programs = { docker: docker(cases), sleep: "", timeout: shortTimeout, date: lateDate() };
+    for (const [name, text] of Object.entries(programs)) {
+      writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`);
       chmodSync(join(dir, name), 0o755);
     }
     set({ tasks: "", wanting: "" });
