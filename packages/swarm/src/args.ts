@@ -41,8 +41,9 @@ export interface SwarmClusterArgs {
   /** Bounds of what is waited for. */
   timeouts?: TimeoutArgs;
   /**
-   * Protects servers, the network, primary IPs and volumes from deletion in Hetzner Cloud, by Pulumi too, and servers from being rebuilt, which
-   * would put a fresh image on their disks. Default: false.
+   * Protects servers, the network, the load balancer, primary IPs and volumes from deletion in Hetzner Cloud, by Pulumi too, and servers from
+   * being rebuilt, which would put a fresh image on their disks. Pools, nodes and volumes may say otherwise. A node whose server is protected
+   * does not leave, also for a replacement: take the protection back with a deployment of its own first. Default: false.
    */
   deleteProtection?: boolean;
   /**
@@ -78,7 +79,10 @@ export interface HardenedServerArgs {
   verify?: VerifyMode;
   /** Bounds of what is waited for. */
   timeouts?: TimeoutArgs;
-  /** Protects the server from deletion in Hetzner Cloud, by Pulumi too, and from being rebuilt. Default: false. */
+  /**
+   * Protects the server from deletion in Hetzner Cloud, by Pulumi too, and from being rebuilt. What replaces the server fails then: take
+   * it back with a deployment of its own first. Default: false.
+   */
   deleteProtection?: boolean;
   /** Hetzner Cloud labels of everything that is made. */
   labels?: Record<string, string>;

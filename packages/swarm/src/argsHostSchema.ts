@@ -91,6 +91,7 @@ export const shape = {
   image: image.optional(),
   labels: labels.optional(),
   privateOnly: flag.optional(),
+  deleteProtection: flag.optional(),
 };
 
 /** The last label of a host name, and the key of a node or a pool. */

@@ -59,6 +59,11 @@ export interface PoolArgs {
    * up stays as it is: raise the `replacement` of the nodes that are to change. Default: false.
    */
   privateOnly?: boolean;
+  /**
+   * Protects its servers from deletion in Hetzner Cloud, by Pulumi too, and from being rebuilt. A node whose server is protected cannot
+   * leave: unprotect it with a deployment of its own first. Default: the cluster's `deleteProtection`.
+   */
+  deleteProtection?: boolean;
 }
 
 /** File systems that Hetzner Cloud puts on a volume. */
@@ -136,6 +141,8 @@ export interface NodeArgs {
   primaryIps?: PrimaryIpsArgs;
   /** Default: the pool's. */
   privateOnly?: boolean;
+  /** Of a server that the component makes. Default: the pool's. */
+  deleteProtection?: boolean;
   /**
    * How often the node has been replaced. Raise it to get a fresh server, with another name and address (`POOL-1-r1`), in the
    * place of this one, dead or alive: the new one joins, then the tasks move, then the old one leaves and is deleted. From 0 to

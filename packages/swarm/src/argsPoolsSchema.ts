@@ -121,7 +121,14 @@ const node = strict({
   replacement: whole(0, 999, "a number of replacements").optional(),
   adopt: adopt.optional(),
   primaryIps: strict({ ipv4: primaryIp.optional(), ipv6: primaryIp.optional() }).optional(),
-}).superRefine(({ adopt: adopted, replacement, primaryIps }, context) => {
+}).superRefine(({ adopt: adopted, replacement, primaryIps, deleteProtection }, context) => {
+  if (adopted !== undefined && !adopted.mayReplace && deleteProtection !== undefined)
+    context.addIssue({
+      code: "custom",
+      path: ["deleteProtection"],
+      message: "nothing beside adopt: an adopted server keeps the protection that it has",
+      params: { given: String(deleteProtection) },
+    });
   if (adopted !== undefined && primaryIps !== undefined)
     context.addIssue({
       code: "custom",

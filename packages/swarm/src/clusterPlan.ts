@@ -58,6 +58,8 @@ export interface NodePlan {
   readonly primaryIps?: AddressedNode["primaryIps"];
   /** It has no public address. */
   readonly privateOnly?: true;
+  /** Whether its server is protected from deletion and rebuild. */
+  readonly deleteProtection: boolean;
   /** What Pulumi knows the server as that this node's is to replace. */
   readonly replaces?: string;
 }
@@ -112,6 +114,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       ...(existingGroup === undefined ? {} : { existingGroup }),
       ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),
       ...((own.privateOnly ?? shape.privateOnly) ? { privateOnly: true } : {}),
+      deleteProtection: own.deleteProtection ?? shape.deleteProtection ?? rest.deleteProtection,
       wanted: { serverType, location, image },
       // An adopted server's location is not the program's to say.
       volumes: adopt === undefined || adopt.mayReplace ? volumesOf(shape.volumes ?? [], rest.deleteProtection) : [],

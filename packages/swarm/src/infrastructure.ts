@@ -188,6 +188,8 @@ export interface ServerPlan {
   /** Without a public address, and without cloud firewalls: they filter public interfaces alone. Default: false. */
   readonly privateOnly?: boolean | undefined;
   readonly userData: pulumi.Input<string>;
+  /** From deletion and rebuild. Default: the owner's. */
+  readonly deleteProtection?: boolean;
   /** What Pulumi knew a server as that this one takes the place of; it is replaced, not kept. */
   readonly replaces?: pulumi.Alias | string | undefined;
   /**
@@ -202,7 +204,14 @@ export interface ServerPlan {
 }
 
 export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
-  const { placementGroup, network, replaces, privateOnly, after = [] } = plan;
+  const {
+    placementGroup,
+    network,
+    replaces,
+    privateOnly,
+    after = [],
+    deleteProtection = owner.deleteProtection,
+  } = plan;
   const addresses = privateOnly ? { ipv4Enabled: false, ipv6Enabled: false } : plan.publicNet;
   const { labels, options } = named({ ...owner, labels: { ...owner.labels, ...plan.labels } });
   return new hcloud.Server(
@@ -218,9 +227,9 @@ export function server(owner: Owner, plan: ServerPlan): hcloud.Server {
       // SSH's firewall is applied by label; it must not look like drift.
       ignoreRemoteFirewallIds: true,
       userData: plan.userData,
-      deleteProtection: owner.deleteProtection,
+      deleteProtection,
       // Hetzner Cloud wants both or neither.
-      rebuildProtection: owner.deleteProtection,
+      rebuildProtection: deleteProtection,
       ...(placementGroup === undefined ? {} : { placementGroupId: placementGroup }),
       // Without `aliasIps` the provider attaches the network again on every update.
       ...(network === undefined ? {} : { networks: [{ networkId: network.id, aliasIps: [] }] }),

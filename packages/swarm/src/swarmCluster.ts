@@ -80,15 +80,14 @@ export class SwarmCluster extends pulumi.ComponentResource {
     const { timeouts, network: networkPlan } = plan;
     const owner: Owner = { ...plan, component: this, name };
     const sshPort = plan.policy.ssh.port;
+    const selector = `${clusterLabel}=${plan.prefix}`;
 
     // What stands around servers that are made; those that are adopted have it.
     const makesServers = plan.nodes.some((node) => node.adopt === undefined);
     const sshKey = makesServers ? sshKeyId(owner, publicKey, plan.ssh.existing, rotation !== undefined) : "";
     const hasNetwork = makesServers || networkPlan.existing !== undefined || networkPlan.existingSubnet !== undefined;
     const network = hasNetwork ? privateNetwork(owner, networkPlan) : undefined;
-    const firewallIds = makesServers
-      ? cloudFirewallIds(owner, cloudFirewalls(plan, given, `${clusterLabel}=${plan.prefix}`))
-      : [];
+    const firewallIds = makesServers ? cloudFirewallIds(owner, cloudFirewalls(plan, given, selector)) : [];
     const groups = spreadGroups(
       owner,
       plan.nodes.flatMap((node) => node.placementGroup ?? []),
@@ -142,6 +141,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
     const swarm = makeSwarm(nodes, {
       component: plan.component,
       owner,
+      selector,
       overlayRange: networkPlan.overlayRange,
       swarm: plan.swarm,
       timeouts,

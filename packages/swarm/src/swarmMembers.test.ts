@@ -4,18 +4,8 @@ import { describe, expect, it } from "vitest";
 import type { SwarmClusterArgs } from "./args";
 import type { PoolArgs } from "./argsPools";
 import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import {
-  type FakeCloud,
-  type FakeMember,
-  type FakeOptions,
-  fakeCloud,
-  isSecret,
-  known,
-  plain,
-  tokens,
-} from "./testing/fakeCloud";
-import { madeCluster } from "./testing/madeCluster";
+import { type FakeCloud, type FakeMember, type FakeOptions, isSecret, known, plain, tokens } from "./testing/fakeCloud";
+import { madeCluster, refusedCluster } from "./testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const named = (role: "manager" | "worker", ...names: string[]): PoolArgs => ({
@@ -137,21 +127,10 @@ describe("managers come and go", () => {
     ],
     ["a quorum is lost", ["m1"], members(["m1", "m2", "m3"], [], ["m2", "m3"]), /lost its quorum: 1 of 3 managers/],
   ])("is refused, before anything is demoted or deleted, when %s", async (_, managers, swarm, message) => {
-    const cloud = await fakeCloud({ swarm, founder: "1" });
-    const errors: unknown[] = [];
-    const note = (error: unknown) => void errors.push(error);
-    const listeners = process.listeners("unhandledRejection");
-    process.removeAllListeners("unhandledRejection").on("unhandledRejection", note);
-    try {
-      new SwarmCluster("prod", { ssh: { privateKey }, pools: pools(managers, []) });
-      await cloud.settled().catch(note);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    } finally {
-      process.removeListener("unhandledRejection", note);
-      for (const listener of listeners) process.on("unhandledRejection", listener);
-    }
-    expect(errors.map(String).join("\n")).toMatch(message);
-    expect(errors.map(String).join("\n")).toMatch(/SwarmCluster "prod": /);
+    const args = { ssh: { privateKey }, pools: pools(managers, []) };
+    const { cloud, errors } = await refusedCluster(args, { swarm, founder: "1" });
+    expect(errors).toMatch(message);
+    expect(errors).toMatch(/SwarmCluster "prod": /);
     const names = cloud.asked.map((one) => one.name);
     for (const name of ["prod-handover", "prod-roster", "prod-m1-membership"]) expect(names).not.toContain(name);
   });

@@ -20,6 +20,7 @@ import { type SwarmWideSettings, swarmSettingsProgram } from "./membership/swarm
 import { planHandover, planTransition, QuorumError } from "./membership/transition";
 import { transitionProgram } from "./membership/transitionScript";
 import type { VerificationReport } from "./outputs";
+import { withoutProtected } from "./protectedServers";
 import { RefusedChangeError } from "./refusedChange";
 import { confirmationAround, printResult } from "./remote/confirmation";
 import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
@@ -38,6 +39,8 @@ export interface SwarmSettings {
   /** For messages: `SwarmCluster "prod"`. */
   readonly component: string;
   readonly owner: Owner;
+  /** Selects the cluster's own servers in Hetzner Cloud by a label. */
+  readonly selector: string;
   /** IPv4 range that overlay networks are cut from. */
   readonly overlayRange: string;
   readonly swarm: SwarmWideSettings;
@@ -111,9 +114,12 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     }
   };
   const speaker = pulumi.all([openly, founderIsHere]).apply(([list, here]) => refusing(() => spokesman(list, here)));
-  const members = pulumi
-    .all([openly, speaker])
-    .apply(([list, index]) => (index === undefined ? [] : (list[index]?.survey.swarm?.members ?? [])));
+  const members = withoutProtected(
+    pulumi
+      .all([openly, speaker])
+      .apply(([list, index]) => (index === undefined ? [] : (list[index]?.survey.swarm?.members ?? []))),
+    { ...settings, servers: nodes.map((node) => node.serverName) },
+  );
   const target = targetOf(managing, speaker);
 
   const handover = clusterStep(

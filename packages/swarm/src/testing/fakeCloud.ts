@@ -46,6 +46,8 @@ export interface FakeOptions {
   readonly servers?: Readonly<Record<string, object>>;
   /** Primary IPs that are there, by id, for `getPrimaryIp`; those that the program makes are at no server. */
   readonly primaryIps?: Readonly<Record<string, object>>;
+  /** Names of servers of the cluster that are there and protected from deletion, for `getServers`. */
+  readonly guarded?: readonly string[];
   /** What nodes say of their maintenance, by their servers' names. Default: it is to be done. */
   readonly maintenance?: Readonly<Record<string, string>>;
   /** What steps print, by their names, where it is not what the mocks think of. */
@@ -61,6 +63,7 @@ export async function fakeCloud({
   founder,
   servers = {},
   primaryIps = {},
+  guarded = [],
   maintenance = {},
   printed: told = {},
 }: FakeOptions = {}): Promise<FakeCloud> {
@@ -151,6 +154,10 @@ export async function fakeCloud({
       call({ token, inputs }) {
         if (token === "hcloud:index/getPrimaryIp:getPrimaryIp")
           return { ...addresses.get(String(inputs.id)), id: inputs.id };
+        if (token === "hcloud:index/getServers:getServers") {
+          const isOurs = inputs.withSelector === "hcloud-swarm-cluster=prod";
+          return { servers: isOurs ? guarded.map((name) => ({ name, deleteProtection: true })) : [] };
+        }
         if (token !== "hcloud:index/getServer:getServer") return {};
         const found = servers[String(inputs.id)];
         if (found === undefined) throw new Error(`there is no server ${inputs.id}`);
