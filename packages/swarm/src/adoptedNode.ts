@@ -57,6 +57,7 @@ export function adoptNode(owner: Owner, plan: AdoptedNodePlan): BootedNode {
     user: adopt.user,
     privateKey,
     hostKey,
+    pinned: { name: plan.serverName, argument: `${path}.adopt.hostKey`, inDoubt: "leave it pinned" },
     dialSeconds: timeouts.probation + 60,
   };
   const place: StepPlace = {

@@ -65,6 +65,12 @@ export interface HardenedServerArgs {
   location?: string;
   /** Image name; the host agent is made for Debian. Default: `debian-13`. Changing it replaces the server. */
   image?: string;
+  /**
+   * The server's public host key, `ssh-ed25519 AAAA…`, where somebody changed it while the server was up: the text of
+   * `/etc/ssh/ssh_host_ed25519_key.pub`, read on the server's console. It counts for the server that is up when it is given, after its
+   * first contact, and stays in the program as long as that server does. Default: the key that the server made at its first contact.
+   */
+  hostKey?: string;
   /** A private network to attach it to. Default: none. */
   network?: ExistingArgs;
   /** A placement group to be in. Default: none. A running server cannot change it. */

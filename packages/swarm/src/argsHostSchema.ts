@@ -31,6 +31,12 @@ export const hostKeySchema = text(
   "a host key of one line, such as ecdsa-sha2-nistp256 AAAA… or ssh-ed25519 AAAA…",
 );
 
+/** That of a server which the component made: it serves Ed25519 only. A comment says nothing. */
+export const ownHostKey = text(
+  /^ssh-ed25519 [A-Za-z0-9+/]{68}( [^\n]*)?\n?$/,
+  "a host key of one line, as ssh-ed25519 AAAA…",
+).transform((key) => key.trim().split(" ").slice(0, 2).join(" "));
+
 export const address4 = z
   .string({ error: "an IPv4 address" })
   .refine((value) => parseAddress4(value) !== undefined, { error: "an IPv4 address, such as 10.0.0.254" });

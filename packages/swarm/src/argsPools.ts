@@ -144,6 +144,13 @@ export interface NodeArgs {
   /** Of a server that the component makes. Default: the pool's. */
   deleteProtection?: boolean;
   /**
+   * The host's public key, `ssh-ed25519 AAAA…`, where somebody changed it on a server that is up: the text of
+   * `/etc/ssh/ssh_host_ed25519_key.pub`, read on the server's console. It counts for the server that is up when it is given, after its
+   * first contact, and stays in the program as long as that server does; one that takes its place has a key of its own again. Not
+   * beside `adopt`, which has its own. Default: the key that the server made at its first contact.
+   */
+  hostKey?: string;
+  /**
    * How often the node has been replaced. Raise it to get a fresh server, with another name and address (`POOL-1-r1`), in the
    * place of this one, dead or alive: the new one joins, then the tasks move, then the old one leaves and is deleted. From 0 to
    * 999; default: 0.

@@ -7,6 +7,7 @@ import {
   hostKeySchema,
   hostName,
   idText,
+  ownHostKey,
   plainName,
   poolDocker,
   shape,
@@ -119,15 +120,22 @@ const node = strict({
   ...shape,
   nodeLabels: nodeLabels.optional(),
   replacement: whole(0, 999, "a number of replacements").optional(),
+  hostKey: ownHostKey.optional(),
   adopt: adopt.optional(),
   primaryIps: strict({ ipv4: primaryIp.optional(), ipv6: primaryIp.optional() }).optional(),
-}).superRefine(({ adopt: adopted, replacement, primaryIps, deleteProtection }, context) => {
+}).superRefine(({ adopt: adopted, hostKey, replacement, primaryIps, deleteProtection }, context) => {
   if (adopted !== undefined && !adopted.mayReplace && deleteProtection !== undefined)
     context.addIssue({
       code: "custom",
       path: ["deleteProtection"],
       message: "nothing beside adopt: an adopted server keeps the protection that it has",
       params: { given: String(deleteProtection) },
+    });
+  if (adopted !== undefined && hostKey !== undefined)
+    context.addIssue({
+      code: "custom",
+      path: ["hostKey"],
+      message: "nothing beside adopt, which has a hostKey of its own",
     });
   if (adopted !== undefined && primaryIps !== undefined)
     context.addIssue({

@@ -11,6 +11,7 @@ import {
   image,
   labels,
   location,
+  ownHostKey,
   plainName,
   privateKeySchema,
   serverDefaults,
@@ -66,6 +67,7 @@ export const hardenedServerSchema = strict({
   serverType: serverType.default(serverDefaults.serverType),
   location: location.default(serverDefaults.location),
   image: image.default(serverDefaults.image),
+  hostKey: ownHostKey.optional(),
   network: existing.optional(),
   placementGroup: existing.optional(),
 }).superRefine(({ policy }, context) => refuseScopes(policy, context));

@@ -60,6 +60,8 @@ export interface NodePlan {
   readonly privateOnly?: true;
   /** Whether its server is protected from deletion and rebuild. */
   readonly deleteProtection: boolean;
+  /** Host key of its server that is up, where somebody changed it. */
+  readonly acceptedKey?: string;
   /** What Pulumi knows the server as that this node's is to replace. */
   readonly replaces?: string;
 }
@@ -115,6 +117,7 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
       ...(adopt === undefined ? {} : adopt.mayReplace ? { replaces: adopt.alias ?? "" } : { adopt }),
       ...((own.privateOnly ?? shape.privateOnly) ? { privateOnly: true } : {}),
       deleteProtection: own.deleteProtection ?? shape.deleteProtection ?? rest.deleteProtection,
+      ...(own.hostKey === undefined ? {} : { acceptedKey: own.hostKey }),
       wanted: { serverType, location, image },
       // An adopted server's location is not the program's to say.
       volumes: adopt === undefined || adopt.mayReplace ? volumesOf(shape.volumes ?? [], rest.deleteProtection) : [],

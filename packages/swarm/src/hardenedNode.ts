@@ -1,5 +1,6 @@
 /** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
 import * as pulumi from "@pulumi/pulumi";
+import { hostKeyInForce } from "./acceptedKey";
 import { type NodeFacts, type Policy, renderBundle } from "./firewall";
 import { type Additions, bootstrapProgram, claimCommand, userData, type WayOut } from "./host";
 import { type Owner, type ServerPlan, server } from "./infrastructure";
@@ -7,9 +8,10 @@ import { type KeyRotation, upgradeStep } from "./keyRotation";
 import { bornWith } from "./maintenance/nodeProgram";
 import { digestOf, onlySsh, payloadOf } from "./policyPlan";
 import { RefusedChangeError } from "./refusedChange";
+import type { PinnedHost } from "./remote/changedKey";
 import type { ProxyTarget } from "./remote/connection";
 import { bootstrapHostKey } from "./remote/sshKey";
-import { bootstrapStep, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
+import { bootstrapStep, firstKeyOf, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
 
 export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   /** For messages: `SwarmCluster "prod"`. */
@@ -23,6 +25,9 @@ export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   readonly rotation?: KeyRotation | undefined;
   readonly policy: pulumi.Output<Policy>;
   readonly sshPort: number;
+  /** Host key of the server that is up, where somebody changed it. Default: the one from its first contact. */
+  readonly acceptedKey?: string | undefined;
+  readonly pinned: PinnedHost;
   readonly docker: { readonly channel: "debian" | "docker"; readonly daemonOptions: Record<string, unknown> };
   /** What the user adds to the first boot. Default: nothing. */
   readonly additions?: Additions | undefined;
@@ -68,7 +73,7 @@ export interface BootedNode {
 }
 
 export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
-  const { component, facts, privateKey, docker, sshPort, timeouts, additions, reached } = plan;
+  const { component, facts, privateKey, docker, sshPort, timeouts, additions, reached, pinned } = plan;
   const payload = plan.policy.apply((policy) => payloadOf(component, policy, facts));
   const smallPayload = plan.policy.apply((policy) => payloadOf(component, onlySsh(policy), facts));
   const firstKey = privateKey.apply((key) => bootstrapHostKey(key, owner.prefix, plan.resource ?? facts.name));
@@ -109,15 +114,20 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
     ...{ name: `${owner.name}${plan.suffix}`, parent: owner.component, server: made, identity: made.id },
     ...(reached === undefined ? {} : { dependsOn: reached.dependsOn }),
   };
+  const { name: serverName, inDoubt } = pinned;
+  const fresh = { ...target, hostKey: firstKey.publicKey, pinned: { name: serverName, inDoubt } };
   const bootstrap = bootstrapStep(
-    { ...place, target: { ...target, hostKey: firstKey.publicKey, dialSeconds: timeouts.boot } },
+    { ...place, target: { ...fresh, dialSeconds: timeouts.boot } },
     bootstrapProgram({ cloudInitSeconds: timeouts.cloudInit }),
   );
-  const hostKey = hostKeyFrom(bootstrap);
+  const key = { component, name: facts.name, hostKey: plan.acceptedKey, pinned };
+  const hostKey = hostKeyInForce(owner, key, {
+    ...{ serverId: made.id, own: hostKeyFrom(bootstrap), oneUse: firstKeyOf(bootstrap) },
+  });
   // A policy that shuts this machine out ends when the node takes it back: dialling goes on until then, so that the last
   // step can say so.
   const dialSeconds = timeouts.probation + 60;
-  const settled = { ...place, target: { ...target, hostKey, dialSeconds } };
+  const settled = { ...place, target: { ...target, hostKey, pinned, dialSeconds } };
   return {
     server: made,
     place: { ...settled, dependsOn: [upgradeStep(settled, plan.rotation)] },

@@ -44,11 +44,17 @@ export class HardenedServer extends pulumi.ComponentResource {
   constructor(name: string, args: HardenedServerArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = planServer(name, args);
     const policy = completePolicy(plan.component, args.policy, plan.policy);
-    const { serverName, serverType, location, image } = plan;
+    const { serverName, serverType, location, image, hostKey: acceptedKey } = plan;
     const { privateKey, publicKey, rotation } = sshKeys(plan.component, plan.ssh);
     const shown = {
       policy: policy.apply(policyEntries),
-      server: { serverName, serverType, location, image },
+      server: {
+        serverName,
+        serverType,
+        location,
+        image,
+        ...(acceptedKey === undefined ? {} : { hostKey: acceptedKey }),
+      },
       ...(rotation === undefined ? {} : { sshKey: shownRotation(rotation, false) }),
     };
     super("hcloud-swarm:index:HardenedServer", name, shown, opts);
@@ -63,6 +69,8 @@ export class HardenedServer extends pulumi.ComponentResource {
       privateKey,
       rotation,
       policy,
+      acceptedKey,
+      pinned: { name: serverName, argument: "hostKey", inDoubt: "make a server under another name" },
       sshPort: plan.policy.ssh.port,
       placementGroup: plan.placementGroup === undefined ? undefined : numberOf(plan.placementGroup.id),
     });

@@ -48,8 +48,8 @@ function wayIn(
   const name = bastionNodeOf(bastion, plan.network.egress);
   if (name !== undefined) {
     const { place, adopt } = must(openNodes, name);
-    const { host, port, user, privateKey: key, hostKey } = place.target;
-    const proxy = { host, port, user, privateKey: key, hostKey, isServer: adopt === undefined };
+    const { host, port, user, privateKey: key, hostKey, pinned } = place.target;
+    const proxy = { host, port, user, privateKey: key, hostKey, pinned, isServer: adopt === undefined };
     return { proxy, dependsOn: place.dependsOn ?? [] };
   }
   const key = bastion?.privateKey;
@@ -62,6 +62,7 @@ function wayIn(
         ? privateKey
         : checkedLater(component, privateKeySchema, pulumi.secret(key), "bastion.privateKey"),
     hostKey: checkedLater(component, hostKeySchema, bastion?.hostKey ?? "", "bastion.hostKey"),
+    pinned: { name: "the bastion", argument: "bastion.hostKey", inDoubt: "leave it pinned" },
     isServer: false,
   };
   return { proxy, dependsOn: [] };

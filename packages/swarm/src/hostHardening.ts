@@ -42,6 +42,7 @@ export class HostHardening extends pulumi.ComponentResource {
         "connection.privateKey",
       ),
       hostKey: checkedLater(component, hostKeySchema, connection.hostKey, "connection.hostKey"),
+      pinned: { name, argument: "connection.hostKey", inDoubt: "leave it pinned" },
       // A policy that shuts this machine out ends when the host takes it back; see hardenedNode.ts.
       dialSeconds: timeouts.probation + 60,
     };

@@ -7,10 +7,10 @@ import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod";
 import type { ClusterPlan } from "./clusterPlan";
+import { callsHooks } from "./engineHooks";
 import type { StackState } from "./interrupted/leftover";
 import { stackStates, thisStack } from "./interrupted/stackState";
 import { foreseen } from "./membership/foresight";
-import { hasHooks } from "./resourceHooks";
 
 export interface QuorumForesight {
   /** The component's own options, and the hook that sees its managers change. */
@@ -22,7 +22,8 @@ export interface QuorumForesight {
 export type Foreseeing = Pick<ClusterPlan, "component" | "prefix" | "nodes">;
 
 export function quorumForesight(plan: Foreseeing, name: string): QuorumForesight {
-  if (!pulumi.runtime.isDryRun() || !hasHooks()) return { optionsOf: (given) => given ?? {}, onServer: [] };
+  if (!pulumi.runtime.isDryRun() || !callsHooks("supportsResourceHooks"))
+    return { optionsOf: (given) => given ?? {}, onServer: [] };
   const namesOf = (role: string) => plan.nodes.filter((node) => node.role === role).map((node) => node.serverName);
   const [managers, workers] = [namesOf("manager"), namesOf("worker")];
   const state = stackStates(thisStack());

@@ -106,7 +106,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
         policy,
         sshPort,
       };
-      const { adopt, existingGroup, primaryIps } = node;
+      const { adopt, existingGroup, primaryIps, serverName } = node;
       const path = `pools.${node.pool}.nodes.${node.name}`;
       if (adopt !== undefined) {
         const adopted = { ...node, ...adoptNode(owner, { ...common, adopt, path }) };
@@ -120,8 +120,10 @@ export class SwarmCluster extends pulumi.ComponentResource {
       const foresees = node.role === "manager" ? { beforeCreate: foresight.onServer } : {};
       const upkeep = staysPut ? { keepsType, ...(plan.maintenance && { maintained: plan.maintenance.number }) } : {};
       const around = { placementGroup, network: here, sshKey, firewallIds, reached };
+      const pinned = { name: serverName, argument: `${path}.hostKey`, inDoubt: "raise the node's 'replacement'" };
       const addresses = primaryIps && { publicNet: publicNet(owner, { ...common, path, primaryIps }) };
-      const made = bootNode(owner, { ...common, ...around, replaces, staysPut, ...upkeep, ...addresses, ...foresees });
+      const given = { ...upkeep, ...addresses, ...foresees };
+      const made = bootNode(owner, { ...common, ...around, pinned, replaces, staysPut, ...given });
       const booted = { ...node, ...made };
       return { ...booted, privateIp: privateIpOf(booted, network) };
     };
@@ -225,12 +227,14 @@ function shownInputs(plan: ClusterPlan, policy: pulumi.Output<Policy>, rotation:
 }
 
 function shownNode(node: NodePlan, prefix: string) {
-  const { name, serverName, pool, role, serverType, location, image, adopt, nodeLabels, privateOnly } = node;
+  const { name, serverName, pool, role, serverType, location, image, adopt, nodeLabels, privateOnly, acceptedKey } =
+    node;
   return {
     ...(adopt === undefined ? { pool, role, serverType, location, image } : { pool, role, adopted: true }),
     ...(Object.keys(nodeLabels).length === 0 ? {} : { nodeLabels }),
     ...(privateOnly ? { privateOnly } : {}),
     ...(serverName === `${prefix}-${name}` ? {} : { server: serverName }),
+    ...(acceptedKey === undefined ? {} : { hostKey: acceptedKey }),
   };
 }
 

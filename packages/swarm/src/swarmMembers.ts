@@ -285,7 +285,8 @@ function targetOf(managers: readonly SwarmServer[], speaker: pulumi.Output<numbe
       .all([pulumi.all(managers.map((manager) => manager.place.target[property])), speaker])
       .apply(([list, index]) => list[index ?? 0] ?? "");
   const { proxy: _, ...target } = first.place.target;
-  const chosenTarget = { ...target, host: chosen("host"), hostKey: chosen("hostKey"), user: chosen("user") };
+  const pinned = speaker.apply((index) => managers[index ?? 0]?.place.target.pinned ?? target.pinned);
+  const chosenTarget = { ...target, pinned, host: chosen("host"), hostKey: chosen("hostKey"), user: chosen("user") };
   if (managers.every((manager) => manager.place.target.proxy === undefined)) return chosenTarget;
   const proxy = pulumi
     .all([pulumi.all(managers.map((manager) => pulumi.output(manager.place.target.proxy))), speaker])

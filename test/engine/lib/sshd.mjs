@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "./stack.mjs";
 
-/** A real OpenSSH server on the loopback address, with keys and configuration of its own. `close` ends it. */
+/**
+ * A real OpenSSH server on the loopback address, with keys and configuration of its own. `changeHostKey` gives the key that it has from
+ * then on; `close` ends it.
+ */
 export async function startSshd() {
   const program = "/usr/sbin/sshd";
   if (!existsSync(program)) throw new Error("this test needs sshd (Debian: openssh-server)");
@@ -46,7 +49,27 @@ export async function startSshd() {
     }
     await sleep(50);
   }
-  return { connection: { host: "127.0.0.1", port, user: userInfo().username, privateKey, hostKey }, close };
+  const changeHostKey = async () => {
+    for (const name of ["host", "host.pub"]) rmSync(join(dir, name));
+    const [, changed] = key("host");
+    // It starts itself anew, with everything read again.
+    child.kill("SIGHUP");
+    for (let tries = 0; shownBy(port) !== changed; tries += 1) {
+      if (tries === 200) throw new Error("sshd does not show its new key");
+      await sleep(50);
+    }
+    return changed;
+  };
+  return {
+    connection: { host: "127.0.0.1", port, user: userInfo().username, privateKey, hostKey },
+    changeHostKey,
+    close,
+  };
+}
+
+function shownBy(port) {
+  const { stdout } = spawnSync("ssh-keyscan", ["-p", String(port), "-t", "ed25519", "127.0.0.1"], { encoding: "utf8" });
+  return /^\S+ (ssh-ed25519 \S+)$/m.exec(stdout)?.[1];
 }
 
 function answers(port) {

@@ -1,6 +1,6 @@
 /** What decides whom and what the hosts trust: keys, images, Docker, the provider. And what runs on them. */
 import { createHash } from "node:crypto";
-import { asText, at, leafChanges, SECRET, sameValue, show, UNKNOWN, type Value } from "../values/value.js";
+import { asRecord, asText, at, leafChanges, SECRET, sameValue, show, UNKNOWN, type Value } from "../values/value.js";
 import { isComponent, SERVER } from "./cluster.js";
 import type { Resource, StackModel } from "./stack.js";
 import { changedSections, type UserData } from "./userData.js";
@@ -75,6 +75,12 @@ function componentTrust({ before, after }: Resource, add: AddTrust): void {
     const right: Value | undefined = after.inputs[key];
     if (key === "hostKey" && !sameValue(left ?? null, right ?? null))
       add("host key", "of a host", keyText(left), keyText(right));
+  }
+  const nodes = Object.keys(asRecord(after.inputs.nodes) ?? {}).map((name) => ["nodes", name]);
+  for (const path of [["server"], ...nodes]) {
+    const [left, right] = [before, after].map((side) => at(side.inputs, ...path, "hostKey") ?? null);
+    const text = (key: Value | undefined) => (key === null ? "the host's own" : fingerprint(key));
+    if (!sameValue(left, right)) add("host key", `accepted for ${path.at(-1)}`, text(left), text(right));
   }
   const publicKey = (side: typeof before) => at(side.inputs, "ssh", "publicKey") ?? side.inputs.publicKey;
   if (!sameValue(publicKey(before) ?? null, publicKey(after) ?? null)) {

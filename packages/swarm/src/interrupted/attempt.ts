@@ -6,7 +6,7 @@ import { AsyncResource } from "node:async_hooks";
 import { randomBytes, randomUUID } from "node:crypto";
 import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import { hasHooks } from "../resourceHooks";
+import { callsHooks } from "../engineHooks";
 import { type CloudAccess, type CloudKind, kinds, lookUp, remove } from "./cloud";
 import { attemptLabel, type Creation, judge, kindOf, labelOf, type StackState } from "./leftover";
 import { stackStates, thisStack } from "./stackState";
@@ -24,7 +24,7 @@ const attempts = new WeakMap<pulumi.Resource, Attempt>();
 
 /** That of this deployment, the same for all that a component makes. */
 export function attemptOf(component: pulumi.Resource): Attempt {
-  const known = attempts.get(component) ?? (hasHooks() ? newAttempt(component) : nothing);
+  const known = attempts.get(component) ?? (callsHooks("supportsResourceHooks") ? newAttempt(component) : nothing);
   attempts.set(component, known);
   return known;
 }

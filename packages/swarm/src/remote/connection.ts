@@ -1,6 +1,7 @@
 /** How a host is reached over SSH: always with its key pinned, always with an end to the trying. */
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { PinnedHost } from "./changedKey";
 
 interface SshHost {
   readonly host: pulumi.Input<string>;
@@ -9,6 +10,8 @@ interface SshHost {
   readonly privateKey: pulumi.Input<string>;
   /** The one public key that the host must prove to have, `ssh-ed25519 AAAA…`. There is no connection without. */
   readonly hostKey: pulumi.Input<string>;
+  /** What is said of it where it shows another key. */
+  readonly pinned: PinnedHost;
 }
 
 export interface SshTarget extends SshHost {
@@ -29,8 +32,9 @@ type ProxyConnection = command.types.input.remote.ProxyConnectionArgs;
 type AnyProxy = ProxyTarget | pulumi.Output<ProxyTarget | undefined>;
 
 /** A host of which it is known later which one it is. */
-export type LaterTarget = Omit<SshTarget, "user" | "proxy"> & {
+export type LaterTarget = Omit<SshTarget, "user" | "pinned" | "proxy"> & {
   readonly user: pulumi.Input<string>;
+  readonly pinned: pulumi.Input<PinnedHost>;
   readonly proxy?: AnyProxy;
 };
 

@@ -5,6 +5,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell";
+import { tellChangedKey } from "./changedKey";
 import { type ApplyOptions, applyCommand } from "./confirmation";
 import { connection, type LaterTarget, type SshTarget } from "./connection";
 
@@ -34,7 +35,7 @@ export function bootstrapStep(place: StepPlace, program: pulumi.Input<string>): 
       logging: command.remote.Logging.Stderr,
     },
     {
-      ...options(place),
+      ...options(place, "bootstrap"),
       // Not all of `connection`: a replaced server has another address, and ignored inputs keep their old value.
       ignoreChanges: [
         ...["connection.privateKey", "connection.hostKey", "connection.dialErrorLimit", "create", "stdin"],
@@ -56,7 +57,7 @@ export function agentStep(place: StepPlace, install: string, remove?: string): c
       stdin: install,
       logging: command.remote.Logging.Stderr,
     },
-    options(place),
+    options(place, "agent"),
   );
 }
 
@@ -77,7 +78,7 @@ export function agentUpgradeStep(
       stdin: pulumi.secret(program),
       logging: command.remote.Logging.Stderr,
     },
-    options(place),
+    options(place, "agent"),
   );
 }
 
@@ -96,7 +97,7 @@ export function keyRemovalStep(
       stdin: pulumi.secret(program),
       logging: command.remote.Logging.Stderr,
     },
-    options(place),
+    options(place, "old-key"),
   );
 }
 
@@ -115,7 +116,7 @@ export function volumesStep(place: StepPlace, program: pulumi.Input<string>, und
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
-    options(place),
+    options(place, "volumes"),
   );
 }
 
@@ -146,7 +147,10 @@ export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.
       stdin: inputs.bundle,
       logging: command.remote.Logging.Stderr,
     },
-    { ...options(place), ...(inputs.afterwards === undefined ? {} : { additionalSecretOutputs: ["stdout"] }) },
+    {
+      ...options(place, "policy"),
+      ...(inputs.afterwards === undefined ? {} : { additionalSecretOutputs: ["stdout"] }),
+    },
   );
 }
 
@@ -169,7 +173,7 @@ export function peersStep(place: StepPlace, epoch: pulumi.Input<string>, program
       stdin: program,
       logging: command.remote.Logging.Stderr,
     },
-    options(place),
+    options(place, "peers"),
   );
 }
 
@@ -216,7 +220,12 @@ export function clusterStep(place: ClusterPlace, program: pulumi.Output<string |
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
-    { parent, dependsOn: [...dependsOn], ...(undo?.server === undefined ? {} : { deletedWith: undo.server }) },
+    {
+      parent,
+      dependsOn: [...dependsOn],
+      ...tellChangedKey(name, parent, target),
+      ...(undo?.server === undefined ? {} : { deletedWith: undo.server }),
+    },
   );
 }
 
@@ -252,7 +261,7 @@ export function maintenanceStep(part: MaintenancePart): command.remote.Command {
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
-    { parent, dependsOn: [...dependsOn] },
+    { parent, dependsOn: [...dependsOn], ...tellChangedKey(name, parent, target) },
   );
 }
 
@@ -301,7 +310,7 @@ export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remo
       stdin: inputs.program,
       logging: command.remote.Logging.None,
     },
-    { ...options(place), additionalSecretOutputs: ["stdout"] },
+    { ...options(place, inputs.kind), additionalSecretOutputs: ["stdout"] },
   );
 }
 
@@ -323,9 +332,10 @@ function common(place: StepPlace) {
   };
 }
 
-function options(place: StepPlace): pulumi.CustomResourceOptions {
+function options(place: StepPlace, kind: string): pulumi.CustomResourceOptions {
   return {
     parent: place.parent,
+    ...tellChangedKey(`${place.name}-${kind}`, place.parent, place.target),
     ...(place.server === undefined ? {} : { deletedWith: place.server }),
     ...(place.dependsOn === undefined ? {} : { dependsOn: [...place.dependsOn] }),
   };
@@ -338,4 +348,9 @@ export function hostKeyFrom(bootstrap: command.remote.Command): pulumi.Output<st
     if (key === undefined) throw new Error("the first contact with a server gave no host key");
     return key;
   });
+}
+
+/** The one-use host key that a bootstrap step dialled with. */
+export function firstKeyOf(bootstrap: command.remote.Command): pulumi.Output<string | undefined> {
+  return pulumi.unsecret(bootstrap.connection).apply((known) => known?.hostKey);
 }

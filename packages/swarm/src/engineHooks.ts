@@ -5,9 +5,9 @@ import * as store from "@pulumi/pulumi/runtime/state";
  * new engine and the program, and says yes in the engine's name; it does not hand on the question for all that the engine can do,
  * in whose answer alone the second of these is.
  */
-export function hasHooks(): boolean {
+export function callsHooks(kind: "supportsResourceHooks" | "supportsErrorHooks"): boolean {
   const get: unknown = Reflect.get(store, "getStore");
   if (typeof get !== "function") return false;
-  const { supportsResourceHooks, supportsInvokeDependsOn } = get();
-  return supportsResourceHooks === true && supportsInvokeDependsOn === true;
+  const known = get();
+  return known[kind] === true && known.supportsInvokeDependsOn === true;
 }
