@@ -119,6 +119,7 @@ export function bootNode(owner: Owner, plan: HardenedNodePlan): BootedNode {
   const bootstrap = bootstrapStep(
     { ...place, target: { ...fresh, dialSeconds: timeouts.boot } },
     bootstrapProgram({ cloudInitSeconds: timeouts.cloudInit }),
+    timeouts.cloudInit,
   );
   const key = { component, name: facts.name, hostKey: plan.acceptedKey, pinned };
   const hostKey = hostKeyInForce(owner, key, {

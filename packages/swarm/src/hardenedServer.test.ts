@@ -45,7 +45,7 @@ describe("HardenedServer", () => {
     expect(await known(server.sshConfig)).toContain(hostKey);
     expect(await known(server.exposure)).toMatchObject({ "web tcp/443": ["0.0.0.0/0", "::/0"] });
     const { stdin, create } = cloud.inputsOf("web-server-verification");
-    expect(create).toMatch(/^sh -s [0-9a-f]{64} 180 [0-9a-f]{12}$/);
+    expect(create).toMatch(/^timeout --verbose \d+ sh -s [0-9a-f]{64} 180 [0-9a-f]{12}$/);
     expect(plain(stdin)).toContain("verify --json");
   });
 

@@ -42,10 +42,10 @@ describe.each([false, true])("a rotated key, swarm there already (in a preview: 
     for (const node of members) {
       const { create, update, stdin } = cloud.inputsOf(`prod-${node}-agent`);
       expect(create).toBeUndefined();
-      expect(update).toBe(`sh -s # lets SSH key ${isPrint} in beside ${wasPrint}`);
+      expect(update).toBe(`timeout --verbose 1500 sh -s # lets SSH key ${isPrint} in beside ${wasPrint}`);
       expect(plain(stdin)).toBe(`set -eu\n${addKeyProgram(is.publicKey)}${upgradeProgram()}`);
       const removal = cloud.inputsOf(`prod-${node}-old-key`);
-      expect(removal.create).toBe(`sh -s # takes SSH key ${wasPrint} away, ${isPrint} stays`);
+      expect(removal.create).toBe(`timeout --verbose 900 sh -s # takes SSH key ${wasPrint} away, ${isPrint} stays`);
       expect(removal.delete).toBeUndefined();
       expect(plain(removal.stdin)).toBe(removeKeyProgram(was.publicKey, is.publicKey));
     }
@@ -95,7 +95,7 @@ describe("a rotation", () => {
     const { cloud } = await up({ privateKey: is.privateKey });
     const during = await up(rotating);
     expect(names(cloud)).toEqual(names(during.cloud).filter((name) => !name.endsWith("-old-key")));
-    expect(cloud.inputsOf("prod-m1-agent").update).toBe("sh -s");
+    expect(cloud.inputsOf("prod-m1-agent").update).toBe("timeout --verbose 1500 sh -s");
     expect(cloud.inputsOf("prod")).not.toHaveProperty("sshKeys");
     for (const { name } of cloud.ofType("command:remote:Command"))
       expect(keyOf(cloud, name), name).toBe(is.privateKey.trim());

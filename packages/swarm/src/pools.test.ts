@@ -26,7 +26,9 @@ describe("labels in the swarm", () => {
     for (let round = 0; round < 3; round += 1) {
       const cloud = await up({ pools }, { slow: true });
       const { create, stdin, delete: undo, connection } = cloud.inputsOf("prod-labels");
-      expect([create, undo]).toEqual(["sh -s", "sh -s forget"]);
+      expect([create, undo]).toEqual(
+        ["sh -s", "sh -s forget"].map((text) => expect.stringMatching(`^timeout --verbose \\d+ ${text}$`)),
+      );
       expect(stdin).toContain("wish='prod-m1\nprod-w1 disk=ssd zone=a\nprod-w2 disk=hdd zone=a\n'\n");
       expect(stdin).toMatch(/\n# servers \d+ \d+ \d+\n$/);
       expect(connection.host).toBe(cloud.inputsOf("prod-m1-policy").connection.host);

@@ -148,7 +148,7 @@ describe("SwarmCluster", () => {
     const { cloud } = await up();
     const { create, update, stdin } = cloud.inputsOf("prod-worker-1-agent");
     expect(create).toBeUndefined();
-    expect(update).toBe("sh -s");
+    expect(update).toMatch(/^timeout --verbose \d+ sh -s$/);
     expect(isSecret(stdin)).toBe(true);
     expect(plain(stdin)).toBe(upgradeProgram());
     expect(cloud.inputsOf("prod-worker-1-membership").create).toContain(` ${agentDigest}`);
@@ -159,14 +159,16 @@ describe("SwarmCluster", () => {
     const after = (await up({ policy: { publishedPorts: [{ port: 8443 }] } })).cloud.inputsOf(
       "prod-worker-1-membership",
     ).create;
-    expect(before).toMatch(/^sh -s [0-9a-f]{64} 180 [0-9a-f]{12}$/);
+    expect(before).toMatch(/^timeout --verbose \d+ sh -s [0-9a-f]{64} 180 [0-9a-f]{12}$/);
     expect(after).not.toBe(before);
     expect((await up()).cloud.inputsOf("prod-worker-1-membership").create).toBe(before);
   });
 
   it("verifies on every up when it is told to", async () => {
     const { cloud } = await up({ verify: "always" });
-    expect(cloud.inputsOf("prod-worker-1-membership").create).toMatch(/^sh -s [0-9a-f]{64} 180 [0-9a-f]{12} \d{4}-/);
+    expect(cloud.inputsOf("prod-worker-1-membership").create).toMatch(
+      /^timeout --verbose \d+ sh -s [0-9a-f]{64} 180 [0-9a-f]{12} \d{4}-/,
+    );
   });
 
   it("puts the servers behind the cloud firewall, in the subnet, before they boot", async () => {

@@ -76,8 +76,8 @@ describe("maintenance", () => {
     const { cloud } = await up({ number: 2, upgrade: "all", dockerVersion: "28.5" });
     const text =
       "maintenance 2: drained, Docker 28.5 where it has another, all packages upgraded, restarted, verified, active again";
-    expect(part(cloud, "w1", "prepare").create).toBe(`sh -s # prod-w1, ${text}`);
-    expect(part(cloud, "w1", "drain").create).toBe("sh -s # prod-w1, maintenance 2: drained");
+    expect(part(cloud, "w1", "prepare").create).toBe(`timeout --verbose 2700 sh -s # prod-w1, ${text}`);
+    expect(part(cloud, "w1", "drain").create).toBe("timeout --verbose 1560 sh -s # prod-w1, maintenance 2: drained");
     expect(cloud.ofType("hcloud-swarm:index:SwarmCluster")[0]?.inputs.maintenance).toEqual(
       Object.fromEntries(order.map((node) => [node, text])),
     );
@@ -92,7 +92,7 @@ describe("maintenance", () => {
 
   it("previews when nothing is known yet: the first text is, the others follow from it", async () => {
     const { cloud } = await up({ number: 1 }, { preview: true, swarm: [] });
-    expect(part(cloud, "w1", "prepare").create).toMatch(/^sh -s # prod-w1, maintenance 1: drained, restarted/);
+    expect(part(cloud, "w1", "prepare").create).toMatch(/ sh -s # prod-w1, maintenance 1: drained, restarted/);
     expect(cloud.ofType("command:remote:Command").filter(({ name }) => /-maintenance-/.test(name))).toHaveLength(20);
   });
 

@@ -50,6 +50,7 @@ export function maintainNodes(
     const step = maintenanceStep({
       ...{ name, parent, target, identity, title, dependsOn: after, isDue: true },
       program: prepareProgram(about),
+      waitSeconds: settings.timeout,
     });
     return { turn, step, isDue: step.stdout.apply((said) => said.trim() === "todo") };
   });
@@ -64,18 +65,20 @@ export function maintainNodes(
       what: string,
       on: "node" | "manager",
       program: pulumi.Input<string>,
+      waitSeconds: number,
       dialSeconds?: number,
     ) =>
       maintenanceStep({
-        ...{ name: part(turn, kind).name, parent, title: title(what), isDue, program, dependsOn: before },
+        ...{ name: part(turn, kind).name, parent, title: title(what), isDue, program, waitSeconds, dependsOn: before },
         ...(on === "manager"
           ? { target: manager }
           : { target: { ...target, ...(dialSeconds && { dialSeconds }) }, identity }),
       });
     const bounds = { waitSeconds: timeouts.swarm, drainSeconds: timeouts.drain };
     const swarmNode = node.swarmNodeId.apply((id) => ({ ...about, ...bounds, id }));
-    before = [step("drain", "drained", "manager", swarmNode.apply(drainProgram))];
-    before = [step("work", "upgraded and restarted", "node", workProgram(about))];
+    const drainWaits = 3 * timeouts.swarm + timeouts.drain;
+    before = [step("drain", "drained", "manager", swarmNode.apply(drainProgram), drainWaits)];
+    before = [step("work", "upgraded and restarted", "node", workProgram(about), settings.timeout)];
     const returning = { ...about, waitSeconds: timeouts.boot };
     const key = node.role === "manager" ? unlockKey : undefined;
     const verified = step(
@@ -85,13 +88,14 @@ export function maintainNodes(
       key === undefined
         ? verifyProgram(returning)
         : key.apply((known) => verifyProgram({ ...returning, unlockKey: known })),
+      4 * timeouts.boot,
       timeouts.boot * refusedDials,
     );
     before = [verified];
     const outcome = pulumi
       .all([swarmNode, verified.stdout])
       .apply(([plan, said]) => ({ ...plan, outcome: (said ?? "").trim() }));
-    before = [step("activate", "put back to work", "manager", outcome.apply(activateProgram))];
+    before = [step("activate", "put back to work", "manager", outcome.apply(activateProgram), 2 * timeouts.swarm)];
   }
   return before;
 }

@@ -10,15 +10,15 @@ import { agentDigest } from "./host";
 import type { Owner } from "./infrastructure";
 import type { MaintenanceSettings } from "./maintenance/plan";
 import { accessOf, type ManagerAccount, spokesman } from "./membership/locate";
-import { forgetLabels, nodeLabelsProgram } from "./membership/nodeLabels";
+import { forgetLabels, nodeLabelsProgram, nodeLabelsWaitSeconds } from "./membership/nodeLabels";
 import { planMembership, type SwarmNode } from "./membership/plan";
 import { memberResult } from "./membership/result";
-import { membershipProgram } from "./membership/script";
+import { membershipProgram, membershipWaitSeconds } from "./membership/script";
 import { settledProgram } from "./membership/settled";
 import { parseSurvey, type SwarmAccess, surveyProgram } from "./membership/survey";
 import { type SwarmWideSettings, swarmSettingsProgram } from "./membership/swarmSettings";
 import { planHandover, planTransition, QuorumError } from "./membership/transition";
-import { transitionProgram } from "./membership/transitionScript";
+import { transitionProgram, transitionWaitSeconds } from "./membership/transitionScript";
 import type { VerificationReport } from "./outputs";
 import { withoutProtected } from "./protectedServers";
 import { RefusedChangeError } from "./refusedChange";
@@ -66,6 +66,12 @@ export interface Swarm {
   /** By the nodes' names. */
   readonly reports: Readonly<Record<string, pulumi.Output<VerificationReport>>>;
 }
+
+/**
+ * So many nodes may leave in one deployment and have all their waits to the end, before the step that sees to it is given up. How many
+ * leave is known too late for that bound.
+ */
+const mostLeaving = 32;
 
 /** MTU of Hetzner Cloud's private networks. */
 const underlayMtu = 1450;
@@ -121,9 +127,11 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     { ...settings, servers: nodes.map((node) => node.serverName) },
   );
   const target = targetOf(managing, speaker);
+  const waitSeconds = transitionWaitSeconds(bounds, nodes.length + mostLeaving);
+  const place = { parent: owner.component, target, waitSeconds };
 
   const handover = clusterStep(
-    { name: `${owner.name}-handover`, parent: owner.component, target, dependsOn: managing.map((node) => node.step) },
+    { ...place, name: `${owner.name}-handover`, dependsOn: managing.map((node) => node.step) },
     pulumi.all([members, openly]).apply(([list, told]) => {
       if (list.length === 0) return undefined;
       const wish = {
@@ -188,7 +196,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   const joined = [...[...done.values()].map(({ step }) => step), ...nodes.flatMap((node) => node.place.server ?? [])];
   const labelled = labelNodes(nodes, { name: `${owner.name}-labels`, parent: owner.component, target }, joined, bounds);
   const roster = clusterStep(
-    { name: `${owner.name}-roster`, parent: owner.component, target, dependsOn: [...joined, ...labelled] },
+    { ...place, name: `${owner.name}-roster`, dependsOn: [...joined, ...labelled] },
     pulumi.all([members, wished]).apply(([list, wish]) => {
       const { steps, foreign } = planTransition(list, wish, `${owner.prefix}-`);
       if (foreign.length > 0)
@@ -201,7 +209,10 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   );
   const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
   const settled = placed.map((node) =>
-    peersStep({ ...node.place, dependsOn: [roster] }, epoch, settledProgram(node.role, timeouts.swarm)),
+    peersStep({ ...node.place, dependsOn: [roster] }, epoch, {
+      program: settledProgram(node.role, timeouts.swarm),
+      waitSeconds: timeouts.swarm,
+    }),
   );
   const mounted = attachVolumes(placed, { ...settings, target, left: epoch, after: [roster] });
   const unlockKey = pulumi.secret(newest).apply((known) => known?.unlockKey ?? "");
@@ -239,7 +250,7 @@ function surveyText(nodes: readonly SwarmServer[], swarm: SwarmWideSettings): pu
  */
 function labelNodes(
   nodes: readonly SwarmServer[],
-  place: Omit<ClusterPlace, "dependsOn">,
+  place: Omit<ClusterPlace, "dependsOn" | "waitSeconds">,
   dependsOn: readonly pulumi.Resource[],
   { waitSeconds }: { readonly waitSeconds: number },
 ): readonly pulumi.Resource[] {
@@ -249,7 +260,10 @@ function labelNodes(
     .all(nodes.map((node) => node.server.id))
     .apply((ids) => `${nodeLabelsProgram(wish, waitSeconds)}# servers ${[...ids].sort().join(" ")}\n`);
   const server = nodes.find((node) => node.role === "manager")?.place.server;
-  return [clusterStep({ ...place, dependsOn, undo: { argument: forgetLabels, server } }, program)];
+  const undo = { argument: forgetLabels, server };
+  return [
+    clusterStep({ ...place, dependsOn, undo, waitSeconds: nodeLabelsWaitSeconds(waitSeconds, nodes.length) }, program),
+  ];
 }
 
 /** A step's membership and report, without the tokens. */
@@ -307,6 +321,7 @@ function last(
       digest,
       agent: agentDigest,
       probationSeconds: timeouts.probation,
+      waitSeconds: membershipWaitSeconds(timeouts.swarm),
       program: pulumi.interpolate`${membership}${confirmationAround(afterConfirmation)}${printResult}`,
       ...(nonce === undefined ? {} : { nonce }),
     },

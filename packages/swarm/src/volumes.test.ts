@@ -26,7 +26,8 @@ describe("volumes of a pool", () => {
     expect(cloud.inputsOf("prod-w1-volume-logs")).toMatchObject({ name: "prod-w1-logs", size: 20, format: "xfs" });
     expect(cloud.ofType("hcloud:index/volume:Volume")).toHaveLength(4);
     const { create, delete: undo, stdin, triggers } = cloud.inputsOf("prod-w2-r2-volumes");
-    expect([create, undo, triggers]).toEqual(["sh -s", "sh -s unmount", undefined]);
+    const timed = "timeout --verbose 2100";
+    expect([create, undo, triggers]).toEqual([`${timed} sh -s`, `${timed} sh -s unmount`, undefined]);
     const { volumeId: first } = cloud.inputsOf("prod-w2-volume-data-attachment");
     const { volumeId: second } = cloud.inputsOf("prod-w2-volume-logs-attachment");
     expect(stdin).toContain(`volumes='${first} /mnt/data 10\n${second} /srv/logs 20\n'`);
@@ -58,7 +59,10 @@ describe("volumes of a pool", () => {
       { name: "w1", role: "worker" },
     ] as const;
     const replaced = await up({ nodes, ...data }, { swarm, printed: { "prod-roster": "idw1\n" } });
-    expect(replaced.inputsOf("prod-volumes-written")).toMatchObject({ create: "sh -s", stdin: "sleep 45 # idw1\n" });
+    expect(replaced.inputsOf("prod-volumes-written")).toMatchObject({
+      create: "timeout --verbose 945 sh -s",
+      stdin: "sleep 45 # idw1\n",
+    });
     const fresh = await up({ nodes, ...data });
     expect(fresh.inputsOf("prod-volumes-written")).not.toHaveProperty("create");
   });

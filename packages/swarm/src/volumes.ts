@@ -4,7 +4,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { attachedDisks, type NodeWithDisks } from "./disks";
-import { mountProgram, unmountArgument } from "./host";
+import { mountProgram, mountWaitSeconds, unmountArgument } from "./host";
 import type { Owner } from "./infrastructure";
 import { type ClusterTarget, clusterStep, type StepPlace, volumesStep } from "./remote/steps";
 
@@ -36,7 +36,10 @@ export function attachVolumes(nodes: readonly NodeWithVolumes[], context: Volume
   const having = nodes.filter((node) => node.volumes.length > 0);
   if (having.length === 0) return [];
   const written = clusterStep(
-    { name: `${owner.name}-volumes-written`, parent: owner.component, target, dependsOn: after },
+    {
+      ...{ name: `${owner.name}-volumes-written`, parent: owner.component, target, dependsOn: after },
+      waitSeconds: writeSeconds,
+    },
     left.apply((ids) => (ids === "" ? undefined : `sleep ${writeSeconds} # ${ids}\n`)),
   );
   return having.map((node) => {
@@ -49,6 +52,9 @@ export function attachVolumes(nodes: readonly NodeWithVolumes[], context: Volume
       // Another server under the same name has nothing mounted yet.
       ([list, server]) => `# server ${server}\n${mountProgram(list)}`,
     );
-    return volumesStep({ ...node.place, dependsOn: [...(node.place.dependsOn ?? []), last] }, program, unmountArgument);
+    return volumesStep({ ...node.place, dependsOn: [...(node.place.dependsOn ?? []), last] }, program, {
+      undo: unmountArgument,
+      waitSeconds: mountWaitSeconds,
+    });
   });
 }

@@ -5,5 +5,5 @@ export { addKeyProgram, removeKeyProgram } from "./authorizedKeys";
 export { bootstrapProgram, claimCommand } from "./bootstrap";
 export { agentPath, armProgram, installProgram, removeProgram, upgradeProgram } from "./existingHost";
 export { containerSlice, userData, userDataBytes, userDataLimit } from "./userData";
-export { type MountedVolume, mountProgram, systemPath, unmountArgument } from "./volumes";
+export { type MountedVolume, mountProgram, mountWaitSeconds, systemPath, unmountArgument } from "./volumes";
 export type { WayOut } from "./wayOut";

@@ -25,6 +25,8 @@ export const unmountArgument = "unmount";
 
 /** Seconds that a disk may take to come, and that a file system may be busy when it is to go. */
 const bounds = { disk: 60, release: 15 };
+/** At most how long the program waits: a server has 16 volumes, and no more may have to go. */
+export const mountWaitSeconds = 16 * (bounds.disk + bounds.release);
 
 /** The text holds no secret. Sizes are in it so that a volume that has grown is a reason to run it again. */
 export function mountProgram(volumes: readonly MountedVolume[]): string {

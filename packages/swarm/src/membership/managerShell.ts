@@ -1,6 +1,9 @@
 /** Shell that programs on a manager share, whether nodes come and go or are maintained. */
 import { boundedDocker, untilTrue } from "../shell";
 
+/** Bounds one change of a node, in seconds. */
+export const updateSeconds = 30;
+
 /** What programs on a manager have in common: it says what it does on standard error, and every wait has an end. */
 export const swarmShell = `set -eu
 fail() { printf 'swarm: %s\\n' "$*" >&2; exit 1; }
@@ -17,7 +20,7 @@ answers() { [ "$(of_node "$1" '{{.Status.State}} {{with .ManagerStatus}}{{.Reach
 
 ${untilTrue}has_leader() { docker node ls --quiet >/dev/null 2>&1; }
 # Somebody else may have changed the node since it was read: the manager says so, and it is asked again.
-update() { until_true 30 docker node update "$@" >/dev/null || fail "docker node update $* was refused, or not answered"; }
+update() { until_true ${updateSeconds} docker node update "$@" >/dev/null || fail "docker node update $* was refused, or not answered"; }
 `;
 
 /** Whether a node's tasks have moved: `have_moved ID`, with what `wanting` said before in `lacking`. */

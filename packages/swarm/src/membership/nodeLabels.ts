@@ -3,7 +3,7 @@
  * a label of its own: what the program no longer says is taken away, and what somebody else has set is let be.
  */
 import { quote } from "../shell";
-import { swarmShell } from "./managerShell";
+import { swarmShell, updateSeconds } from "./managerShell";
 
 export interface LabelledNode {
   /** As the swarm knows it. */
@@ -22,6 +22,11 @@ export const forgetLabels = "forget";
 export function nodeLabelsProgram(nodes: readonly LabelledNode[], waitSeconds: number): string {
   const lines = [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1)).map(lineOf);
   return `seconds=${waitSeconds}\nwish=${quote(lines.join(""))}\n${script}`;
+}
+
+/** At most how long the program waits for so many nodes, in seconds. */
+export function nodeLabelsWaitSeconds(waitSeconds: number, nodes: number): number {
+  return waitSeconds + nodes * updateSeconds;
 }
 
 function lineOf({ name, labels }: LabelledNode): string {

@@ -33,6 +33,16 @@ export interface JoinStep extends EveryStep {
   readonly joinToken: string;
 }
 
+/** Bounds one request to the Engine API, in seconds. */
+const requestSeconds = 120;
+/** Managers that a node which joins may ask in vain, each with a request to join and one to take that back. */
+const managersInVain = 7;
+
+/** At most how long the program waits, in seconds: six times for itself, and a quarter longer for the peers; and for answers. */
+export function membershipWaitSeconds(waitSeconds: number): number {
+  return 7 * waitSeconds + 2 * managersInVain * requestSeconds;
+}
+
 /** Addresses of the other nodes, one a line, as the host agent keeps them. */
 const peersFile = "/etc/hcloud-iptables/peers";
 const gossipPort = 7946;
@@ -63,7 +73,7 @@ trap 'rm -f "$answer"' EXIT
 
 # engine METHOD PATH BODY: one request to the Engine API; prints the HTTP status, the answer is in the file.
 engine() {
-  printf '%s' "$3" | curl -sS --max-time 120 --unix-socket /var/run/docker.sock -X "$1" \\
+  printf '%s' "$3" | curl -sS --max-time ${requestSeconds} --unix-socket /var/run/docker.sock -X "$1" \\
     -H 'Content-Type: application/json' --data-binary @- -o "$answer" -w '%{http_code}' "http://localhost$2"
 }
 ${boundedDocker}info() { docker info --format "{{.Swarm.$1}}"; }

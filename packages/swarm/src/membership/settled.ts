@@ -1,6 +1,6 @@
 /** What a node does once others have come, gone or changed their role. */
 import { settleCommand } from "../remote/confirmation";
-import { untilTrue } from "../shell";
+import { boundedDocker, untilTrue } from "../shell";
 import type { SwarmNode } from "./plan";
 
 /**
@@ -12,9 +12,9 @@ export function settledProgram(role: SwarmNode["role"], waitSeconds: number): st
   const wanted = `active ${String(role === "manager")}`;
   return `set -eu
 fail() { printf 'swarm: %s\\n' "$*" >&2; exit 1; }
-${untilTrue}${settleCommand}
+${untilTrue}${boundedDocker}${settleCommand}
 # State, whether it is a manager, and what is wrong.
-told() { said=$(timeout 30 docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Error}}' 2>&1) || :; }
+told() { said=$(docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Error}}' 2>&1) || :; }
 is_settled() {
   told
   case $said in

@@ -4,7 +4,7 @@
  * error, one line a step; at the end it prints the ids of the nodes that left.
  */
 import { quote } from "../shell";
-import { swarmShell, taskShell } from "./managerShell";
+import { swarmShell, taskShell, updateSeconds } from "./managerShell";
 import { demotedLabel, leavingLabel } from "./survey";
 import type { Step } from "./transition";
 
@@ -23,6 +23,11 @@ export interface TransitionBounds {
  * a member that nobody lists and nobody answers, whose vote counts.
  */
 const demotedSeconds = 45;
+
+/** At most how long the program waits for so many nodes, in seconds: each is quiesced, drained, demoted and removed, at most. */
+export function transitionWaitSeconds({ waitSeconds, drainSeconds }: TransitionBounds, nodes: number): number {
+  return waitSeconds + nodes * (drainSeconds + demotedSeconds + 4 * waitSeconds + 3 * updateSeconds);
+}
 
 /** The program for `sh -s`, without any secret; nothing where there is nothing to do. */
 export function transitionProgram(steps: readonly Step[], bounds: TransitionBounds): string | undefined {

@@ -1,4 +1,5 @@
 /** The end of a host's last step, for `sh -s DIGEST PROBATION`: confirm the payload and verify. */
+import { bounded } from "./bounds";
 
 /** The host agent on a host. */
 export const agentPath = "/opt/hcloud-iptables.sh";
@@ -15,7 +16,7 @@ export interface ApplyOptions {
 /** Applies the bundle on standard input, on probation, and keeps it for a last step that comes too late. */
 export function applyCommand(probationSeconds: number, { keepSwarm, keepLivePeers }: ApplyOptions = {}): string {
   const keep = keepSwarm ? " --keep-swarm" : "";
-  const apply = `${agentPath} apply --probation ${probationSeconds}${keep}`;
+  const apply = bounded(`${agentPath} apply --probation ${probationSeconds}${keep}`);
   if (!keepLivePeers) return `cat >${sentPath} && ${apply} <${sentPath}`;
   // An agent that came with an older version of this package does not know it: there the peers change at once.
   const live = `$(${agentPath} help | grep -o -e --keep-live-peers | head -n 1 || :)`;
@@ -23,7 +24,7 @@ export function applyCommand(probationSeconds: number, { keepSwarm, keepLivePeer
 }
 
 /** The peers are those that the last bundle named, and no others. */
-export const settleCommand = `if ${agentPath} help | grep -q '^ *settle '; then ${agentPath} settle; fi`;
+export const settleCommand = `if ${agentPath} help | grep -q '^ *settle '; then ${bounded(`${agentPath} settle`)}; fi`;
 
 /** What a failed last step says when trying again is all that is needed. */
 export const tryAgainMessage = "it is applied once more, on probation";

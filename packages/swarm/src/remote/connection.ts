@@ -42,6 +42,8 @@ export type LaterTarget = Omit<SshTarget, "user" | "pinned" | "proxy"> & {
 const perDialTimeout = 10;
 /** The Command provider waits up to this many seconds between two attempts. */
 const pauseBetweenDials = 5;
+/** After this many seconds a bastion's kernel gives up where nobody answers. */
+const bastionDialTimeout = 130;
 
 /**
  * The provider counts attempts, not time: as many as fit when each one runs into its timeout. A host that refuses at
@@ -72,6 +74,14 @@ function proxyConnection(proxy: AnyProxy, dialSeconds: number): pulumi.Input<Pro
   if (!pulumi.Output.isInstance(proxy)) return told(proxy);
   // Without a value there is no proxy; the provider's types do not say that this may be known later.
   return proxy.apply((known) => known && told(known)) as pulumi.Output<ProxyConnection>;
+}
+
+/** At most how long dialling takes, in seconds. */
+export function longestDial({ proxy, dialSeconds }: Pick<LaterTarget, "proxy" | "dialSeconds">): number {
+  // The provider gives up when more than its limit have failed.
+  const attempts = patience(dialSeconds).dialErrorLimit + 1;
+  const direct = attempts * (perDialTimeout + pauseBetweenDials);
+  return proxy === undefined ? direct : direct + attempts * (bastionDialTimeout + pauseBetweenDials);
 }
 
 function patience(dialSeconds: number): { readonly perDialTimeout: number; readonly dialErrorLimit: number } {

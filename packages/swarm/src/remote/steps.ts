@@ -5,6 +5,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../shell";
+import { bounded, stepTimeouts } from "./bounds";
 import { tellChangedKey } from "./changedKey";
 import { type ApplyOptions, applyCommand } from "./confirmation";
 import { connection, type LaterTarget, type SshTarget } from "./connection";
@@ -25,17 +26,21 @@ export interface StepPlace {
  * First contact. It runs once in the server's life: neither a rotated SSH key nor a newer program text is a reason to run
  * it again. Gives what the program printed, the public half of the host key that the server made for itself.
  */
-export function bootstrapStep(place: StepPlace, program: pulumi.Input<string>): command.remote.Command {
+export function bootstrapStep(
+  place: StepPlace,
+  program: pulumi.Input<string>,
+  waitSeconds: number,
+): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-bootstrap`,
     {
       ...common(place),
-      create: asRoot(place, "sh -s"),
+      create: asRoot(place, bounded("sh -s", waitSeconds)),
       stdin: program,
       logging: command.remote.Logging.Stderr,
     },
     {
-      ...options(place, "bootstrap"),
+      ...options(place, "bootstrap", waitSeconds),
       // Not all of `connection`: a replaced server has another address, and ignored inputs keep their old value.
       ignoreChanges: [
         ...["connection.privateKey", "connection.hostKey", "connection.dialErrorLimit", "create", "stdin"],
@@ -45,19 +50,22 @@ export function bootstrapStep(place: StepPlace, program: pulumi.Input<string>): 
   );
 }
 
+/** Packages that the agent needs wait this long for others, twice. */
+const packageSeconds = 600;
+
 /** Puts the host agent on a host that the program did not make. `remove`, if given, runs when the step is deleted. */
 export function agentStep(place: StepPlace, install: string, remove?: string): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-agent`,
     {
       ...common(place),
-      create: asRoot(place, "sh -s"),
+      create: asRoot(place, bounded("sh -s", packageSeconds)),
       // Not from standard input, which the installation has.
-      ...(remove === undefined ? {} : { delete: asRoot(place, remove) }),
+      ...(remove === undefined ? {} : { delete: asRoot(place, bounded(`sh -c ${quote(remove)}`, packageSeconds)) }),
       stdin: install,
       logging: command.remote.Logging.Stderr,
     },
-    options(place, "agent"),
+    options(place, "agent", packageSeconds),
   );
 }
 
@@ -74,11 +82,11 @@ export function agentUpgradeStep(
     `${place.name}-agent`,
     {
       ...common(place),
-      update: note === undefined ? asRoot(place, "sh -s") : noted(place, note),
+      update: note === undefined ? asRoot(place, bounded("sh -s", packageSeconds)) : noted(place, note, packageSeconds),
       stdin: pulumi.secret(program),
       logging: command.remote.Logging.Stderr,
     },
-    options(place, "agent"),
+    options(place, "agent", packageSeconds),
   );
 }
 
@@ -105,24 +113,28 @@ export function keyRemovalStep(
  * Makes the volumes be mounted that the program names, and no others; its deletion runs the program with `undo` as its argument. A
  * server of the same name in the place of another one is no reason to do that: the one before may be dead, so there is no trigger.
  */
-export function volumesStep(place: StepPlace, program: pulumi.Input<string>, undo: string): command.remote.Command {
+export function volumesStep(
+  place: StepPlace,
+  program: pulumi.Input<string>,
+  { undo, waitSeconds }: { readonly undo: string; readonly waitSeconds: number },
+): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-volumes`,
     {
       connection: connection(place.target),
-      create: asRoot(place, "sh -s"),
-      delete: asRoot(place, `sh -s ${undo}`),
+      create: asRoot(place, bounded("sh -s", waitSeconds)),
+      delete: asRoot(place, bounded(`sh -s ${undo}`, waitSeconds)),
       stdin: program,
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
-    options(place, "volumes"),
+    options(place, "volumes", waitSeconds),
   );
 }
 
 /** A program on standard input, and a comment that a preview shows. */
-function noted(place: StepPlace, note: pulumi.Input<string>): pulumi.Output<string> {
-  return pulumi.output(note).apply((text) => asRoot(place, `sh -s # ${text}`));
+function noted(place: StepPlace, note: pulumi.Input<string>, waitSeconds = 0): pulumi.Output<string> {
+  return pulumi.output(note).apply((text) => asRoot(place, bounded(`sh -s # ${text}`, waitSeconds)));
 }
 
 export interface PolicyStepInputs extends ApplyOptions {
@@ -131,7 +143,7 @@ export interface PolicyStepInputs extends ApplyOptions {
   readonly probationSeconds: number;
   /** A command to run before, on the same connection. */
   readonly before?: string;
-  /** Shell text for the same session, once the payload is applied. What it prints is the step's output, and a secret. */
+  /** Shell text for the same session, once the payload is applied; its waits have an end. What it prints is the step's output, and a secret. */
   readonly afterwards?: pulumi.Input<string>;
 }
 
@@ -147,10 +159,9 @@ export function policyStep(place: StepPlace, inputs: PolicyStepInputs): command.
       stdin: inputs.bundle,
       logging: command.remote.Logging.Stderr,
     },
-    {
-      ...options(place, "policy"),
-      ...(inputs.afterwards === undefined ? {} : { additionalSecretOutputs: ["stdout"] }),
-    },
+    inputs.afterwards === undefined
+      ? options(place, "policy")
+      : { ...options(place, "policy", 0, 2), additionalSecretOutputs: ["stdout"] },
   );
 }
 
@@ -164,16 +175,20 @@ function policyText(place: StepPlace, { probationSeconds, before, afterwards, ..
  * What a node does once others have come, gone or changed their role. `epoch` is another text after each leave. It opens no connection
  * when it is made: a new node knows of nobody who left.
  */
-export function peersStep(place: StepPlace, epoch: pulumi.Input<string>, program: string): command.remote.Command {
+export function peersStep(
+  place: StepPlace,
+  epoch: pulumi.Input<string>,
+  { program, waitSeconds }: { readonly program: string; readonly waitSeconds: number },
+): command.remote.Command {
   return new command.remote.Command(
     `${place.name}-peers`,
     {
       ...common(place),
-      update: pulumi.output(epoch).apply((text) => asRoot(place, `sh -s # ${text}`)),
+      update: pulumi.output(epoch).apply((text) => asRoot(place, `${bounded("sh -s", waitSeconds)} # ${text}`)),
       stdin: program,
       logging: command.remote.Logging.Stderr,
     },
-    options(place, "peers"),
+    options(place, "peers", waitSeconds),
   );
 }
 
@@ -185,6 +200,8 @@ export interface ClusterPlace {
   readonly target: ClusterTarget;
   readonly parent: pulumi.Resource;
   readonly dependsOn: readonly pulumi.Resource[];
+  /** At most how long its program waits. */
+  readonly waitSeconds: number;
   /** What the step's deletion does. Default: nothing. */
   readonly undo?: ClusterUndo;
 }
@@ -201,7 +218,7 @@ export interface ClusterUndo {
  * program that has not changed is not run again. `program` holds no secret: a preview shows it.
  */
 export function clusterStep(place: ClusterPlace, program: pulumi.Output<string | undefined>): command.remote.Command {
-  const { name, parent, target, dependsOn, undo } = place;
+  const { name, parent, target, dependsOn, undo, waitSeconds } = place;
   // The provider runs nothing where there is no command text; its types do not say that this may be known later.
   const text = (value: pulumi.Output<string | undefined>) => value as pulumi.Output<string>;
   return new command.remote.Command(
@@ -211,18 +228,21 @@ export function clusterStep(place: ClusterPlace, program: pulumi.Output<string |
       create: text(
         pulumi
           .all([program, target.user])
-          .apply(([known, user]) => (known === undefined ? undefined : rootText(user, "sh -s"))),
+          .apply(([known, user]) => (known === undefined ? undefined : rootText(user, bounded("sh -s", waitSeconds)))),
       ),
       ...(undo === undefined
         ? {}
-        : { delete: pulumi.output(target.user).apply((user) => rootText(user, `sh -s ${undo.argument}`)) }),
+        : {
+            delete: pulumi
+              .output(target.user)
+              .apply((user) => rootText(user, bounded(`sh -s ${undo.argument}`, waitSeconds))),
+          }),
       stdin: text(program),
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
     {
-      parent,
-      dependsOn: [...dependsOn],
+      ...{ parent, dependsOn: [...dependsOn], ...stepTimeouts(target, waitSeconds) },
       ...tellChangedKey(name, parent, target),
       ...(undo?.server === undefined ? {} : { deletedWith: undo.server }),
     },
@@ -242,11 +262,13 @@ export interface MaintenancePart {
   /** Without anything to do no connection is made. */
   readonly isDue: pulumi.Input<boolean>;
   readonly program: pulumi.Input<string>;
+  /** At most how long the program waits. */
+  readonly waitSeconds: number;
 }
 
 /** The program is secret for the preview's sake, which would show kilobytes of shell, and for an unlock key that may be in it. */
 export function maintenanceStep(part: MaintenancePart): command.remote.Command {
-  const { name, target, parent, dependsOn, title, identity, isDue, program } = part;
+  const { name, target, parent, dependsOn, title, identity, isDue, program, waitSeconds } = part;
   const due = (text: pulumi.Input<string>, otherwise?: string) =>
     pulumi.all([isDue, text]).apply(([yes, known]) => (yes ? known : otherwise)) as pulumi.Output<string>;
   return new command.remote.Command(
@@ -254,14 +276,17 @@ export function maintenanceStep(part: MaintenancePart): command.remote.Command {
     {
       connection: connection(target),
       // The provider runs nothing where there is no command text; its types do not say that this may be known later.
-      create: due(rootText(target.user, `sh -s # ${title}`)),
+      create: due(rootText(target.user, bounded(`sh -s # ${title}`, waitSeconds))),
       // A secret has to have a value.
       stdin: pulumi.secret(due(program, "")),
       ...(identity === undefined ? {} : { triggers: [identity] }),
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
-    { parent, dependsOn: [...dependsOn], ...tellChangedKey(name, parent, target) },
+    {
+      ...{ parent, dependsOn: [...dependsOn], ...stepTimeouts(target, waitSeconds) },
+      ...tellChangedKey(name, parent, target),
+    },
   );
 }
 
@@ -290,6 +315,8 @@ export interface LastStepInputs {
   readonly probationSeconds: number;
   /** The program: what to do before the confirmation, the confirmation, the result. May hold a join token. */
   readonly program: pulumi.Input<string>;
+  /** At most how long the program waits. Default: it does not. */
+  readonly waitSeconds?: number;
   /** Changes on every run where every `up` is to verify. */
   readonly nonce?: string;
 }
@@ -299,6 +326,7 @@ export interface LastStepInputs {
  * fails; the rest, tokens with it, goes through standard input.
  */
 export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remote.Command {
+  const { probationSeconds, agent, waitSeconds } = inputs;
   const nonce = inputs.nonce === undefined ? "" : ` ${inputs.nonce}`;
   return new command.remote.Command(
     `${place.name}-${inputs.kind}`,
@@ -306,11 +334,11 @@ export function lastStep(place: StepPlace, inputs: LastStepInputs): command.remo
       ...common(place),
       create: pulumi
         .output(inputs.digest)
-        .apply((digest) => asRoot(place, `sh -s ${digest} ${inputs.probationSeconds} ${inputs.agent}${nonce}`)),
+        .apply((digest) => asRoot(place, bounded(`sh -s ${digest} ${probationSeconds} ${agent}${nonce}`, waitSeconds))),
       stdin: inputs.program,
       logging: command.remote.Logging.None,
     },
-    { ...options(place, inputs.kind), additionalSecretOutputs: ["stdout"] },
+    { ...options(place, inputs.kind, waitSeconds), additionalSecretOutputs: ["stdout"] },
   );
 }
 
@@ -332,9 +360,10 @@ function common(place: StepPlace) {
   };
 }
 
-function options(place: StepPlace, kind: string): pulumi.CustomResourceOptions {
+function options(place: StepPlace, kind: string, waitSeconds = 0, commands = 1): pulumi.CustomResourceOptions {
   return {
     parent: place.parent,
+    ...stepTimeouts(place.target, waitSeconds, commands),
     ...tellChangedKey(`${place.name}-${kind}`, place.parent, place.target),
     ...(place.server === undefined ? {} : { deletedWith: place.server }),
     ...(place.dependsOn === undefined ? {} : { dependsOn: [...place.dependsOn] }),

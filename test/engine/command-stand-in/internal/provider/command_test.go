@@ -244,6 +244,20 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+func TestCustomTimeoutEndsTheSession(t *testing.T) {
+	h := newHarness(t)
+	server := startServer(t)
+	inputs := map[string]any{"connection": server.connection(t), "create": "sleep 60"}
+	started := time.Now()
+	_, err := h.server.Create(p.CreateRequest{
+		Urn: urn(remoteCommand), Properties: h.check(t, remoteCommand, inputs), Timeout: 2,
+	})
+	wantError(t, err, "deadline exceeded")
+	if took := time.Since(started); took > 30*time.Second {
+		t.Errorf("took %v with a custom timeout of 2 s", took)
+	}
+}
+
 func TestCancelEndsTheSession(t *testing.T) {
 	h := newHarness(t)
 	server := startServer(t)
