@@ -6,6 +6,7 @@ import type { PoolArgs } from "./argsPools";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { type FakeCloud, type FakeMember, type FakeOptions, isSecret, known, plain, tokens } from "./testing/fakeCloud";
 import { madeCluster, refusedCluster } from "./testing/madeCluster";
+import { filesOf } from "./testing/userDataFiles";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const named = (role: "manager" | "worker", ...names: string[]): PoolArgs => ({
@@ -20,6 +21,8 @@ const members = (managers: string[], workers: string[], dead: string[] = []): Fa
   ...managers.map((name) => ({ name, role: "manager" as const, dead: dead.includes(name) })),
   ...workers.map((name) => ({ name, role: "worker" as const, dead: dead.includes(name) })),
 ];
+const silent = (manager: string, swarm: FakeMember[]): FakeMember[] =>
+  swarm.map((one) => (one.name === manager ? { ...one, unheard: true } : one));
 
 const up = (args: Partial<SwarmClusterArgs> & Pick<SwarmClusterArgs, "pools">, options: FakeOptions = {}) =>
   madeCluster({ ssh: { privateKey }, ...args }, { slow: true, ...options });
@@ -118,12 +121,28 @@ describe("managers come and go", () => {
     expect((await known(cluster.nodes)).m3?.name).toBe("prod-m3-r1");
   });
 
+  it("lets one go that does not lead while another is silent, once the new one is in", async () => {
+    const { cloud } = await up(
+      { pools: pools(["m1", "m3", "m4"], []) },
+      { swarm: silent("m3", members(["m1", "m2", "m3"], [])), founder: "1" },
+    );
+    expect(stepsOf(cloud, "handover")).toBeUndefined();
+    expect(stepsOf(cloud, "roster")).toEqual(["quiesce prod-m2", "drain prod-m2", "demote prod-m2", "remove prod-m2"]);
+    expect(cloud.isDoneBefore("prod-m4-membership", "prod-roster")).toBe(true);
+  });
+
   it.each<[string, string[], FakeMember[], RegExp]>([
     [
       "none of today's managers stays",
       ["m4"],
       members(["m1"], []),
       /none of the program's managers.*go to three first/s,
+    ],
+    [
+      "the leader goes while one that stays is silent",
+      ["m1", "m3", "m4"],
+      silent("m3", members(["m2", "m1", "m3"], [])),
+      /demoting prod-m2 would lose the swarm's quorum: 1 of 2 managers answer then \(silent: prod-m3\).*Nothing has been changed/s,
     ],
     ["a quorum is lost", ["m1"], members(["m1", "m2", "m3"], [], ["m2", "m3"]), /lost its quorum: 1 of 3 managers/],
   ])("is refused, before anything is demoted or deleted, when %s", async (_, managers, swarm, message) => {
@@ -153,6 +172,27 @@ describe("workers come and go", () => {
       expect(membership(cloud, node)).toBe(membership(before, node));
       expect(cloud.inputsOf(`prod-${node}-peers`).update).toBe(before.inputsOf(`prod-${node}-peers`).update);
       expect(cloud.inputsOf(`prod-${node}-policy`).stdin).not.toBe(before.inputsOf(`prod-${node}-policy`).stdin);
+    }
+  });
+
+  it("no user-data names another node: it would be another text whenever one comes", async () => {
+    const swarm = members(["m1"], ["w1"]);
+    const before = (await up({ pools: pools(["m1"], ["w1"]) }, { swarm, slow: false })).cloud;
+    const { cloud } = await up({ pools: pools(["m1"], ["w1", "w2"]) }, { swarm, slow: false });
+    const addresses = ["m1", "w1", "w2"].map((node) => {
+      const [, address] = /private_ip='([0-9.]+)'/.exec(membership(cloud, node)) ?? [];
+      return address ?? "none";
+    });
+    for (const [index, node] of ["m1", "w1", "w2"].entries()) {
+      const { userData } = cloud.inputsOf(`prod-${node}`);
+      if (node !== "w2") expect(userData, node).toEqual(before.inputsOf(`prod-${node}`).userData);
+      const text = [plain(userData), ...filesOf(plain(userData)).values()].join("\n");
+      const others = addresses.filter((_, other) => other !== index);
+      // The addresses are those that the others are told of, but not there.
+      for (const other of others) {
+        expect(plain(cloud.inputsOf(`prod-${node}-policy`).stdin)).toContain(other);
+        expect(text.split(/[^0-9.]+/), `${node}: ${other}`).not.toContain(other);
+      }
     }
   });
 

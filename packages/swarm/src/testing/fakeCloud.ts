@@ -30,6 +30,8 @@ export interface FakeMember {
   readonly name: string;
   readonly role: "manager" | "worker";
   readonly dead?: boolean;
+  /** Its own Docker says that it is a member; the others do not hear of it. Default: false. */
+  readonly unheard?: boolean;
 }
 
 export interface FakeOptions {
@@ -68,21 +70,21 @@ export async function fakeCloud({
   printed: told = {},
 }: FakeOptions = {}): Promise<FakeCloud> {
   const asked: Asked[] = [];
-  const leader = swarm.find((one) => one.role === "manager" && !one.dead);
+  const leader = swarm.find((one) => one.role === "manager" && !one.dead && !one.unheard);
   const survey = (server: string): string => {
     const own = swarm.find((one) => `prod-${one.name}` === server && !one.dead);
     if (own === undefined) return JSON.stringify({ state: "inactive", nodeId: "", error: "" });
     const account = { state: "active", nodeId: `id-${own.name}`, error: "" };
-    if (own.role === "worker") return JSON.stringify(account);
-    const members = swarm.map(({ name, role, dead }) => ({
+    if (own.role === "worker" || own.unheard) return JSON.stringify(account);
+    const members = swarm.map(({ name, role, dead, unheard }) => ({
       id: `id-${name}`,
       name: `prod-${name}`,
       role,
       availability: "active",
-      state: dead ? "down" : "ready",
+      state: dead || unheard ? "down" : "ready",
       leaving: false,
       ...(role === "manager"
-        ? { leader: name === leader?.name, reachability: dead ? "unreachable" : "reachable" }
+        ? { leader: name === leader?.name, reachability: dead || unheard ? "unreachable" : "reachable" }
         : {}),
     }));
     const access = { swarmId: "swarm1", ...secrets };
