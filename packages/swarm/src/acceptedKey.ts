@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { Owner } from "./infrastructure";
 import { RefusedChangeError } from "./refusedChange";
-import type { PinnedHost } from "./remote/changedKey";
+import type { PinnedHost } from "./remote/connection";
 import { firstValue } from "./remote/steps";
 
 export interface AcceptedKey {

@@ -8,8 +8,7 @@ import { type KeyRotation, upgradeStep } from "./keyRotation";
 import { bornWith } from "./maintenance/nodeProgram";
 import { digestOf, onlySsh, payloadOf } from "./policyPlan";
 import { RefusedChangeError } from "./refusedChange";
-import type { PinnedHost } from "./remote/changedKey";
-import type { ProxyTarget } from "./remote/connection";
+import type { PinnedHost, ProxyTarget } from "./remote/connection";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { bootstrapStep, firstKeyOf, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
 

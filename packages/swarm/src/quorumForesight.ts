@@ -37,15 +37,18 @@ export function quorumForesight(plan: Foreseeing, name: string): QuorumForesight
   };
   const onChange = ({ oldInputs }: pulumi.ResourceHookArgs) => look(managersIn(oldInputs, plan.prefix));
   const onServer = async ({ urn, newInputs }: pulumi.ResourceHookArgs): Promise<void> => {
-    const before = managersBefore(await state(), urn, name, plan.prefix);
+    // A preview is none the worse for it.
+    const known = await state().catch((error: unknown) => void pulumi.log.debug(String(error)));
+    if (known === undefined) return;
+    const before = managersBefore(known, urn, name, plan.prefix);
     const server: unknown = newInputs?.name;
     if (typeof server !== "string" || !before.includes(server)) return;
     gone.add(server);
     await look(before);
   };
   // Nothing of this may keep anybody from a preview. Hooks are called out of the component's context.
-  const hook = (title: string, look: pulumi.ResourceHookFunction) =>
-    new pulumi.ResourceHook(`hcloud-swarm-${title}-${randomUUID()}`, AsyncResource.bind(look), {
+  const hook = (title: string, run: pulumi.ResourceHookFunction) =>
+    new pulumi.ResourceHook(`hcloud-swarm-${title}-${randomUUID()}`, AsyncResource.bind(run), {
       onDryRun: true,
       ignoreErrors: true,
     });

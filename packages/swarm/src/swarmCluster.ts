@@ -122,8 +122,8 @@ export class SwarmCluster extends pulumi.ComponentResource {
       const around = { placementGroup, network: here, sshKey, firewallIds, reached };
       const pinned = { name: serverName, argument: `${path}.hostKey`, inDoubt: "raise the node's 'replacement'" };
       const addresses = primaryIps && { publicNet: publicNet(owner, { ...common, path, primaryIps }) };
-      const given = { ...upkeep, ...addresses, ...foresees };
-      const made = bootNode(owner, { ...common, ...around, pinned, replaces, staysPut, ...given });
+      const more = { ...upkeep, ...addresses, ...foresees };
+      const made = bootNode(owner, { ...common, ...around, pinned, replaces, staysPut, ...more });
       const booted = { ...node, ...made };
       return { ...booted, privateIp: privateIpOf(booted, network) };
     };

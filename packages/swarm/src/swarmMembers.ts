@@ -22,7 +22,7 @@ import { transitionProgram, transitionWaitSeconds } from "./membership/transitio
 import type { VerificationReport } from "./outputs";
 import { withoutProtected } from "./protectedServers";
 import { RefusedChangeError } from "./refusedChange";
-import { confirmationAround, printResult } from "./remote/confirmation";
+import { confirmationAround, printResult, settleCommand } from "./remote/confirmation";
 import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
 import { maintainNodes } from "./swarmMaintenance";
 import { attachVolumes, type NodeWithVolumes } from "./volumes";
@@ -210,7 +210,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
   const settled = placed.map((node) =>
     peersStep({ ...node.place, dependsOn: [roster] }, epoch, {
-      program: settledProgram(node.role, timeouts.swarm),
+      program: `set -e\n${settleCommand}\n${settledProgram(node.role, timeouts.swarm)}`,
       waitSeconds: timeouts.swarm,
     }),
   );

@@ -5,17 +5,8 @@
 import { AsyncResource } from "node:async_hooks";
 import * as pulumi from "@pulumi/pulumi";
 import { callsHooks } from "../engineHooks";
-import type { LaterTarget } from "./connection";
+import type { LaterTarget, PinnedHost } from "./connection";
 import { fingerprintOf } from "./sshKey";
-
-/** A host as a message tells of it. */
-export interface PinnedHost {
-  readonly name: string;
-  /** The argument that says its key. Default: its key is not the program's to say. */
-  readonly argument?: string;
-  /** What to do in doubt. */
-  readonly inDoubt: string;
-}
 
 interface PinnedKey extends PinnedHost {
   readonly hostKey: string;

@@ -1,7 +1,15 @@
 /** How a host is reached over SSH: always with its key pinned, always with an end to the trying. */
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { PinnedHost } from "./changedKey";
+
+/** A host as a message tells of it. */
+export interface PinnedHost {
+  readonly name: string;
+  /** The argument that says its key. Default: its key is not the program's to say. */
+  readonly argument?: string;
+  /** What to do in doubt. */
+  readonly inDoubt: string;
+}
 
 interface SshHost {
   readonly host: pulumi.Input<string>;

@@ -184,7 +184,7 @@ export function peersStep(
     `${place.name}-peers`,
     {
       ...common(place),
-      update: pulumi.output(epoch).apply((text) => asRoot(place, `${bounded("sh -s", waitSeconds)} # ${text}`)),
+      update: noted(place, epoch, waitSeconds),
       stdin: program,
       logging: command.remote.Logging.Stderr,
     },
