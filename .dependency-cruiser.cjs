@@ -29,6 +29,16 @@ module.exports = {
       },
     },
     {
+      name: "programs-below-steps",
+      comment: "what runs on a host does not know over which step it gets there",
+      severity: "error",
+      from: {
+        path: `${src}(firewall|host|maintenance|membership|verification)/`,
+        pathNot: "(\\.test\\.ts$|/testing/)",
+      },
+      to: { path: `${src}remote/` },
+    },
+    {
       name: "firewall-is-a-leaf",
       severity: "error",
       from: { path: `${src}firewall/` },
