@@ -202,8 +202,8 @@ function refuseTooMuch(
     const boot = { hostKey, payload, sshPort: policy.ssh.port, docker, wayOut, ...bornWith(maintenance?.number) };
     const [bytes, without] = [userDataBytes({ ...boot, additions }), userDataBytes(boot)];
     if (bytes <= userDataLimit) return [];
-    const given = `${bytes} bytes of user-data, of which ${bytes - without} are cloudInit's`;
-    const allowed = `what Hetzner Cloud takes, ${userDataLimit} bytes: shorten it by ${bytes - userDataLimit}`;
+    const given = `${bytes} bytes of packed user-data, of which ${bytes - without} are cloudInit's`;
+    const allowed = `what Hetzner Cloud takes, ${userDataLimit} bytes: shorten it by ${bytes - userDataLimit}, packed`;
     return [{ path: `pools.${pool}.cloudInit`, given, allowed }];
   });
   if (problems.length > 0) throw new InvalidArgumentError(component, problems);

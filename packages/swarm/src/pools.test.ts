@@ -192,15 +192,15 @@ describe("cloudInit of a pool", () => {
     const big = { writeFiles: [{ path: "/etc/big", content }] };
     const pools = { manager, worker: { role: "worker", count: 2, cloudInit: big } };
     const [, bytes, own, over] =
-      /pools\.worker\.cloudInit: given (\d+) bytes of user-data, of which (\d+) are cloudInit's; allowed: .* 32768 bytes: shorten it by (\d+)/.exec(
+      /pools\.worker\.cloudInit: given (\d+) bytes of packed user-data, of which (\d+) are cloudInit's; allowed: .* 32768 bytes: shorten it by (\d+)/.exec(
         await refusal(pools),
       ) ?? [];
     expect(Number(bytes) - Number(over)).toBe(32768);
     expect(Number(own)).toBeLessThan(Number(bytes));
   });
 
-  it("takes what just fits, and the servers' own user-data is not longer than that", async () => {
-    const noise = Array.from({ length: 300 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+  it("takes what just fits when it is packed, and the servers' own user-data is not longer than that", async () => {
+    const noise = Array.from({ length: 700 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
     const cloud = await up({
       pools: { manager: { ...manager, cloudInit: { writeFiles: [{ path: "/etc/some", content: noise }] } } },
     });

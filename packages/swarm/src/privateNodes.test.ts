@@ -83,7 +83,7 @@ describe("nodes without a public address", () => {
       const worker = { role: "worker", cloudInit, nodes: { w1: { privateOnly }, w2: {} } };
       return problem({ pools: { ...good.pools, worker } });
     };
-    const bytesOf = (message: string) => Number(/(\d+) bytes of user-data/.exec(message)?.[1]);
+    const bytesOf = (message: string) => Number(/(\d+) bytes of packed user-data/.exec(message)?.[1]);
     const [open, hidden] = [false, true].map((privateOnly) => refused(text(9000), privateOnly));
     expect(open).toContain("pools.worker.cloudInit: given ");
     expect(bytesOf(hidden ?? "") - bytesOf(open ?? "")).toBeGreaterThan(400);

@@ -5,9 +5,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cloudConfigOf, filesOf } from "../../../packages/swarm/src/testing/userDataFiles.js";
 import { type ClusterNode, eventually, type StackRun } from "../../harness/src/index.js";
 import { execveArguments } from "./audit.js";
-import { expectWhole, Life, note, poolsOf, secretsSchema, three, type Wish } from "./lib.js";
+import { expectWhole, Life, note, poolsOf, secretsSchema, three, userDataOf, type Wish } from "./lib.js";
 
 const tracing = {
   packages: ["auditd"],
@@ -138,9 +139,12 @@ describe("no token, unlock key or private key that is valid", () => {
 
   it("is in user-data", async () => {
     for (const node of life.cluster.nodes) {
-      const userData = await life.ssh(node, "curl -sf http://169.254.169.254/hetzner/v1/userdata");
-      expect(userData).toMatch(/^#cloud-config/);
-      expect(found(userData), node.name).toEqual([]);
+      const userData = await userDataOf(life, node);
+      const config = cloudConfigOf(userData);
+      expect(config).toMatch(/^#cloud-config/);
+      const files = filesOf(userData);
+      expect(files.get("/opt/hcloud-iptables.sh")).toContain("DOCKER-USER");
+      expect(found([config, ...files.values()].join("\n")), node.name).toEqual([]);
     }
   });
 

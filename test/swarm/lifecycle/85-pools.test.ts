@@ -5,14 +5,30 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { api, eventually, probeFromOutside, responderImage } from "../../harness/src/index.js";
-import { expectWhole, freeze, Life, longProbation, type NodeWish, note, poolsOf, restart, three } from "./lib.js";
+import {
+  expectWhole,
+  freeze,
+  Life,
+  longProbation,
+  type NodeWish,
+  note,
+  poolsOf,
+  restart,
+  three,
+  userDataOf,
+} from "./lib.js";
 import { askedOn, onNode, openOf, tcp } from "./probes.js";
 
+/** So long that user-data has to be packed as a whole. */
+const long = Array.from({ length: 600 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
 const shape = (size: number) => ({
   docker: { daemonOptions: { "max-concurrent-downloads": 2 } },
   cloudInit: {
     packages: ["jq"],
-    writeFiles: [{ path: "/etc/greeting", content: '{"hello":"world"}\n' }],
+    writeFiles: [
+      { path: "/etc/greeting", content: '{"hello":"world"}\n' },
+      { path: "/srv/long", content: long },
+    ],
     runcmd: ["jq --raw-output .hello /etc/greeting >/etc/answer"],
   },
   nodeLabels: { disk: "data" },
@@ -66,6 +82,8 @@ describe("pools", () => {
       "log-opts": { "max-size": "10m" },
     });
     expect(await on("w2", "cat /etc/answer")).toBe("world");
+    expect(await userDataOf(life, life.node("w2")), "packed").toMatch(/^H4sI/);
+    expect(await on("w2", "cat /srv/long")).toBe(long);
     expect(await on("w1", "cat /etc/answer 2>/dev/null || echo none")).toBe("none");
     for (const name of ["w1", "w2"]) {
       const volume = await volumeOf(name);

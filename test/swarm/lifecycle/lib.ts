@@ -1,10 +1,10 @@
 /** What the files of the lifecycle suite share: the cluster, its wishes, and what must hold after every change. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
 import { expect, inject } from "vitest";
 import { z } from "zod";
+import { filesOf } from "../../../packages/swarm/src/testing/userDataFiles.js";
 import {
   api,
   type Cluster,
@@ -287,13 +287,16 @@ const reportOf = z.object({
 });
 const serversSchema = z.object({ servers: z.array(z.object({ id: z.number(), name: z.string() })) });
 
+/** What a server was made with, as it asks for it itself. */
+export async function userDataOf(life: Life, node: ClusterNode): Promise<string> {
+  return await life.ssh(node, "curl -sf http://169.254.169.254/hetzner/v1/userdata");
+}
+
 /** The payload in the user-data that a server booted with, whatever came over SSH since. */
 export async function bootPayload(life: Life, node: ClusterNode): Promise<string> {
-  const userData = await life.ssh(node, "curl -sf http://169.254.169.254/hetzner/v1/userdata");
-  const file = userData.split("\n  - path: ").find((part) => part.startsWith("/etc/hcloud-iptables/payload\n"));
-  const content = /content: (\S+)/.exec(file ?? "")?.[1];
-  if (content === undefined) throw new Error("the user-data has no payload");
-  return gunzipSync(Buffer.from(content, "base64")).toString();
+  const payload = filesOf(await userDataOf(life, node)).get("/etc/hcloud-iptables/payload");
+  if (payload === undefined) throw new Error("the user-data has no payload");
+  return payload;
 }
 
 /** Stops a server's processor: nothing answers any more, and nothing ends. */

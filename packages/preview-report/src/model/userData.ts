@@ -1,5 +1,6 @@
 /** User-data as counts and names of cloud-init's own sections. Its text never leaves this file. */
 import { createHash } from "node:crypto";
+import { gunzipSync } from "node:zlib";
 import { SECRET, UNKNOWN, type Value } from "../values/value.js";
 
 export interface UserData {
@@ -34,11 +35,23 @@ export function userDataOf(value: Value | undefined): UserData {
   const digest = digestOf(value);
   const known = cache.get(digest);
   if (known) return known;
-  const lines = value.replace(/\n$/, "").split("\n").length;
-  const result: UserData = { state: "text", lines, sections: sectionsOf(value), digest };
+  const text = unpacked(value);
+  const lines = text.replace(/\n$/, "").split("\n").length;
+  const result: UserData = { state: "text", lines, sections: sectionsOf(text), digest };
   if (cache.size > 256) cache.clear();
   cache.set(digest, result);
   return result;
+}
+
+/** As cloud-init reads it: user-data that is too long for Hetzner Cloud comes as the base64 of its gzip. */
+function unpacked(text: string): string {
+  // How gzip begins, in base64.
+  if (!text.startsWith("H4sI")) return text;
+  try {
+    return gunzipSync(Buffer.from(text, "base64"), { maxOutputLength: 1024 * 1024 }).toString();
+  } catch {
+    return text;
+  }
 }
 
 function sectionsOf(text: string): Map<string, string> {

@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { cloudConfigOf, filesOf as filesIn } from "../testing/userDataFiles";
 import { type Additions, noAdditions, reservedPackage, reservedPath } from "./additions";
 import { setupProgram, setupStamp } from "./setup";
 import { userData, userDataBytes, userDataLimit } from "./userData";
@@ -48,6 +49,19 @@ describe("additions in user-data", () => {
     expect(added.map(textOf)).toEqual(["hello\n", long]);
   });
 
+  it("are packed with everything else where they would not fit", () => {
+    const noise = Array.from({ length: 1200 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+    const additions = { ...noAdditions, writeFiles: [{ path: "/opt/noise", content: noise, permissions: "0600" }] };
+    const text = userData({ ...plan, additions });
+    expect(text).toMatch(/^[A-Za-z0-9+/]+=*$/);
+    expect(Buffer.byteLength(text)).toBe(userDataBytes({ ...plan, additions }));
+    expect(cloudConfigOf(text)).toMatch(/^#cloud-config\n/);
+    expect([...filesIn(text)]).toEqual([...filesIn(userData(plan)), ["/opt/noise", noise]]);
+    const modes = (some: string) =>
+      (parse(cloudConfigOf(some)) as { write_files: Written[] }).write_files.map((file) => file.permissions);
+    expect(modes(text)).toEqual([...modes(userData(plan)), "0600"]);
+  });
+
   it("keep every text as it is", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 300 }), (content) => {
@@ -73,8 +87,7 @@ describe("additions in user-data", () => {
     const additions = { ...noAdditions, writeFiles: [{ path: "/etc/any", content: noise, permissions: "0644" }] };
     const bytes = userDataBytes({ ...plan, additions });
     expect(bytes).toBeGreaterThan(userDataLimit);
-    expect(() => userData({ ...plan, additions })).toThrow(`user-data has ${bytes} bytes`);
-    expect(userDataBytes(plan)).toBe(Buffer.byteLength(userData(plan)));
+    expect(() => userData({ ...plan, additions })).toThrow(`user-data has ${bytes} bytes, packed,`);
   });
 });
 

@@ -32,35 +32,45 @@ const setupPath = "/opt/hcloud-swarm-setup.sh";
 export const containerSlice = "docker.slice";
 
 /**
- * Text that starts with `#cloud-config`.
- * @throws Error when it is larger than Hetzner Cloud takes, with the small payload too.
+ * Text that starts with `#cloud-config`, or the base64 of its gzip where that text is larger than Hetzner Cloud takes.
+ * @throws Error when that is too large as well, with the small payload too.
  */
-export function userData(plan: UserDataPlan): string {
-  const text = smallest(plan);
-  if (fits(text)) return text;
-  const bytes = Buffer.byteLength(text);
+export function userData({ payload, smallPayload = payload, ...plan }: UserDataPlan): string {
+  for (const one of [payload, smallPayload])
+    for (const way of [readable, packedWhole]) {
+      const text = way({ ...plan, payload: one });
+      if (Buffer.byteLength(text) <= userDataLimit) return text;
+    }
+  const bytes = userDataBytes({ ...plan, payload: smallPayload });
   const more = plan.additions === undefined ? "" : ", or shorten cloudInit";
   throw new Error(
-    `user-data has ${bytes} bytes and Hetzner Cloud takes ${userDataLimit}: name fewer sources of SSH in the policy${more}`,
+    `user-data has ${bytes} bytes, packed, and Hetzner Cloud takes ${userDataLimit}: name fewer sources of SSH in the policy${more}`,
   );
 }
 
-/** How many bytes a server's user-data has, whether Hetzner Cloud takes them or not. */
-export function userDataBytes(plan: UserDataPlan): number {
-  return Buffer.byteLength(smallest(plan));
+/** How many bytes a server's user-data has at least: with the small payload, packed as a whole, whether Hetzner Cloud takes them or not. */
+export function userDataBytes({ payload, smallPayload = payload, ...plan }: UserDataPlan): number {
+  return Buffer.byteLength(packedWhole({ ...plan, payload: smallPayload }));
 }
 
-/** With the payload, or with the small one where that does not fit. */
-function smallest({ payload, smallPayload = payload, ...plan }: UserDataPlan): string {
-  const full = cloudConfig({ ...plan, payload });
-  return fits(full) ? full : cloudConfig({ ...plan, payload: smallPayload });
+type Contents = Omit<UserDataPlan, "smallPayload">;
+
+/** Large files are packed one by one. */
+function readable(plan: Contents): string {
+  return cloudConfig(plan, { large: packed, any: shorter });
 }
 
-function fits(text: string): boolean {
-  return Buffer.byteLength(text) <= userDataLimit;
+/**
+ * Packed once, which takes less than packing file by file: base64 of gzip, as cloud-init's data source for Hetzner Cloud has it
+ * (`maybe_b64decode` in DataSourceHetzner.py; what it decodes is unpacked as all user-data is).
+ */
+function packedWhole(plan: Contents): string {
+  return gzipped(cloudConfig(plan, { large: plain, any: plain }));
 }
 
-function cloudConfig(plan: Omit<UserDataPlan, "smallPayload">): string {
+type Writing = (path: string, permissions: string, content: string) => object;
+
+function cloudConfig(plan: Contents, { large, any }: { large: Writing; any: Writing }): string {
   const { hostKey, payload, record, sshPort, docker, wayOut, additions = noAdditions } = plan;
   const config = {
     // Ed25519 only: a client that prefers another type would be shown a key that nobody pinned. Where keys are given,
@@ -70,9 +80,9 @@ function cloudConfig(plan: Omit<UserDataPlan, "smallPayload">): string {
     ssh_pwauth: false,
     // Files come before anything is installed, so Docker finds its drop-in at its very first start.
     write_files: [
-      packed("/opt/hcloud-iptables.sh", "0755", agentScript),
-      ...Object.entries(unitFiles).map(([name, text]) => shorter(unitPath(name), "0644", text)),
-      packed("/etc/hcloud-iptables/payload", "0600", payload),
+      large("/opt/hcloud-iptables.sh", "0755", agentScript),
+      ...Object.entries(unitFiles).map(([name, text]) => any(unitPath(name), "0644", text)),
+      large("/etc/hcloud-iptables/payload", "0600", payload),
       plain(
         "/etc/docker/daemon.json",
         "0644",
@@ -81,13 +91,9 @@ function cloudConfig(plan: Omit<UserDataPlan, "smallPayload">): string {
       plain("/etc/hcloud-iptables/docker-options", "0600", versionedOptions(docker.daemonOptions)),
       plain("/etc/ssh/sshd_config.d/10-hcloud-swarm.conf", "0644", sshdOptions(sshPort)),
       // Commands of the user's are nobody's to read.
-      packed(
-        setupPath,
-        additions.runcmd.length === 0 ? "0755" : "0700",
-        setupProgram({ ...docker, additions, wayOut }),
-      ),
+      large(setupPath, additions.runcmd.length === 0 ? "0755" : "0700", setupProgram({ ...docker, additions, wayOut })),
       ...(record === undefined ? [] : [plain(record.path, "0644", record.text)]),
-      ...additions.writeFiles.map(({ path, permissions, content }) => shorter(path, permissions, content)),
+      ...additions.writeFiles.map(({ path, permissions, content }) => any(path, permissions, content)),
     ],
     runcmd: [["sh", setupPath]],
   };
@@ -113,7 +119,11 @@ function plain(path: string, permissions: string, content: string) {
 }
 
 function packed(path: string, permissions: string, content: string) {
-  return { path, permissions, encoding: "gz+b64", content: gzipSync(content, { level: 9 }).toString("base64") };
+  return { path, permissions, encoding: "gz+b64", content: gzipped(content) };
+}
+
+function gzipped(text: string): string {
+  return gzipSync(text, { level: 9 }).toString("base64");
 }
 
 /** Plain where that is not longer, so that most can be read. */
