@@ -17,7 +17,7 @@ module.exports = {
         "firewall, host, membership, maintenance, verification and the judgement on left-overs know neither Pulumi nor I/O (host may compress)",
       severity: "error",
       from: {
-        path: `${src}(firewall/|host/|interrupted/leftover|maintenance/|membership/|verification/)`,
+        path: `${src}(engine/state|firewall/|host/|interrupted/leftover|maintenance/|membership/|verification/)`,
         pathNot: "(\\.test\\.ts$|/testing/)",
       },
       to: {

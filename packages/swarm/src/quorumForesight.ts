@@ -7,9 +7,9 @@ import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod";
 import type { ClusterPlan } from "./clusterPlan";
-import { callsHooks } from "./engineHooks";
-import type { StackState } from "./interrupted/leftover";
-import { stackStates, thisStack } from "./interrupted/stackState";
+import { callsHooks } from "./engine/hooks";
+import { stackStates, thisStack } from "./engine/stackState";
+import type { StackState } from "./engine/state";
 import { foreseen } from "./membership/foresight";
 
 export interface QuorumForesight {

@@ -1,34 +1,22 @@
 /** In which order servers are deleted, with the real engine and provider, against Hetzner Cloud's API without machines. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Deployment, openDeployment } from "../cloud";
+import { expect, test } from "vitest";
+import { fileDeployment, partsProgram, timeout } from "../parts";
 
-const timeout = 1_200_000;
-let deployment: Deployment;
-beforeAll(async () => {
-  deployment = await openDeployment({ deletionTakes: 1500 });
-}, timeout);
-afterAll(() => deployment?.close());
+const deployment = fileDeployment({ deletionTakes: 1500 });
 
 /** The servers as the component makes them, by its own functions: no host is reached. */
-const program = (managers: Readonly<Record<string, object>>, workers: Readonly<Record<string, object>>) => `
-const pulumi = require("@pulumi/pulumi");
-const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
-const { deletedInTurn } = require("hcloud-swarm/dist/deletionOrder.js");
-const { server } = require("hcloud-swarm/dist/infrastructure.js");
-class Owner extends pulumi.ComponentResource {}
-const component = new Owner("test:index:Owner", "prod");
-const pools = { m: { role: "manager", nodes: ${JSON.stringify(managers)} }, w: { role: "worker", nodes: ${JSON.stringify(workers)} } };
-const plan = planCluster("prod", { ssh, pools });
-const owner = { ...plan, component, name: "prod" };
-const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
-const common = { placementGroup: undefined, sshKey: key.id, firewallIds: [], userData: "#cloud-config\\n", staysPut: true };
-const inTurn = deletedInTurn();
+const program = (managers: Readonly<Record<string, object>>, workers: Readonly<Record<string, object>>) =>
+  partsProgram(
+    { pools: { m: { role: "manager", nodes: managers }, w: { role: "worker", nodes: workers } } },
+    `
+const inTurn = part("deletionOrder").deletedInTurn();
 for (const node of plan.nodes) {
-  const make = (after) => ({ place: { server: server(owner, { ...node, ...common, suffix: "-" + node.resource, after }) } });
+  const make = (after) => ({ place: { server: born(node, { after }) } });
   if (node.role === "manager") inTurn(make);
   else make([]);
 }
-`;
+`,
+  );
 
 /** What a deployment deletes, begun and ended, and how many servers of managers and of workers go at a time. */
 async function deletions(deploy: Promise<unknown>) {

@@ -1,16 +1,8 @@
 /** A cluster's load balancer with the real engine and provider, against Hetzner Cloud's API without machines. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Cloud, type Deployment, openDeployment, type Project } from "../cloud";
+import { expect, test } from "vitest";
+import { fileDeployment, timeout } from "../parts";
 
-const timeout = 1_200_000;
-let cloud: Cloud;
-let project: Project;
-let deployment: Deployment;
-beforeAll(async () => {
-  deployment = await openDeployment();
-  ({ cloud, project } = deployment);
-}, timeout);
-afterAll(() => deployment?.close());
+const deployment = fileDeployment();
 
 /** Two labelled servers and one that was there before, in front of which the component's own functions put a load balancer. */
 const program = (balancer?: object) => `
@@ -67,7 +59,7 @@ const up = async (balancer?: object): Promise<readonly string[]> =>
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are JSON that each test knows the shape of
 async function balancers(): Promise<readonly any[]> {
-  return (await cloud.call("GET", "/load_balancers")).load_balancers;
+  return (await deployment.cloud.call("GET", "/load_balancers")).load_balancers;
 }
 
 test("is made, and its targets are the cluster's servers on their private addresses", { timeout }, async () => {
@@ -99,7 +91,9 @@ test("is made, and its targets are the cluster's servers on their private addres
       { type: "server", use_private_ip: true },
     ],
   });
-  expect(JSON.parse(await project.run(["stack", "output", "--json"]))).toEqual({ ipv4: balancer.public_net.ipv4.ip });
+  expect(JSON.parse(await deployment.project.run(["stack", "output", "--json"]))).toEqual({
+    ipv4: balancer.public_net.ipv4.ip,
+  });
 });
 
 test("is changed in place, and gets more services", { timeout }, async () => {
@@ -168,9 +162,9 @@ test("goes, and the rest stays; all goes with the rest", { timeout }, async () =
     "delete LoadBalancerTarget prod-load-balancer-targets",
   ]);
   expect(await balancers()).toEqual([]);
-  expect((await cloud.call("GET", "/servers")).servers).toHaveLength(3);
+  expect((await deployment.cloud.call("GET", "/servers")).servers).toHaveLength(3);
   await up(more);
-  await project.run(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
+  await deployment.project.run(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
   expect(await balancers()).toEqual([]);
-  expect((await cloud.call("GET", "/networks")).networks).toEqual([]);
+  expect((await deployment.cloud.call("GET", "/networks")).networks).toEqual([]);
 });

@@ -4,8 +4,8 @@
  */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Deployment, openDeployment } from "../cloud";
+import { partsProgram, timeout } from "../parts";
 
-const timeout = 1_200_000;
 let deployment: Deployment;
 beforeEach(async () => {
   deployment = await openDeployment();
@@ -13,21 +13,16 @@ beforeEach(async () => {
 afterEach(() => deployment?.close());
 
 /** A node's server in the group of a role, as the component makes it: no host is reached. */
-const program = (role: "manager" | "worker") => `
-const pulumi = require("@pulumi/pulumi");
-const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
-const { server, spreadGroups } = require("hcloud-swarm/dist/infrastructure.js");
-class Owner extends pulumi.ComponentResource {}
-const component = new Owner("test:index:Owner", "prod");
-const others = ${role === "manager" ? "{ m1: {}, m2: {} }" : "{ m1: {} }"};
-const pools = { manager: { role: "manager", nodes: others }, moving: { role: "${role}", nodes: { n1: {} } } };
-const plan = planCluster("prod", { ssh, pools });
-const owner = { ...plan, component, name: "prod" };
-const groups = spreadGroups(owner, ["managers", "workers"]);
-const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
-const node = plan.nodes.find((one) => one.name === "n1");
-server(owner, { ...node, placementGroup: groups.get("${role}s"), suffix: "-n1", sshKey: key.id, firewallIds: [], userData: "#cloud-config\\n", staysPut: true });
-`;
+const program = (role: "manager" | "worker") => {
+  const others = role === "manager" ? { m1: {}, m2: {} } : { m1: {} };
+  return partsProgram(
+    { pools: { manager: { role: "manager", nodes: others }, moving: { role, nodes: { n1: {} } } } },
+    `
+const groups = part("infrastructure").spreadGroups(owner, ["managers", "workers"]);
+born(plan.nodes.find((one) => one.name === "n1"), { placementGroup: groups.get("${role}s") });
+`,
+  );
+};
 
 test("a server whose role changes stays in its placement group, and runs on", { timeout }, async () => {
   const group = async (): Promise<string> => {
@@ -45,24 +40,15 @@ test("a server whose role changes stays in its placement group, and runs on", { 
 });
 
 /** The servers of a pool of workers in the component's own groups. */
-const pool = (nodes: Readonly<Record<string, object>>) => `
-const pulumi = require("@pulumi/pulumi");
-const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
-const { server, spreadGroups } = require("hcloud-swarm/dist/infrastructure.js");
-class Owner extends pulumi.ComponentResource {}
-const component = new Owner("test:index:Owner", "prod");
-const worker = { role: "worker", nodes: ${JSON.stringify(nodes)} };
-const plan = planCluster("prod", { ssh, pools: { manager: { role: "manager", count: 1 }, worker } });
-const owner = { ...plan, component, name: "prod" };
+const pool = (nodes: Readonly<Record<string, object>>) =>
+  partsProgram(
+    { pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", nodes } } },
+    `
 const workers = plan.nodes.filter((node) => node.pool === "worker");
-const groups = spreadGroups(owner, workers.map((node) => node.placementGroup));
-const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
-for (const node of workers)
-  server(owner, {
-    ...node, placementGroup: groups.get(node.placementGroup), suffix: "-" + node.resource,
-    sshKey: key.id, firewallIds: [], userData: "#cloud-config\\n", staysPut: true,
-  });
-`;
+const groups = part("infrastructure").spreadGroups(owner, workers.map((node) => node.placementGroup));
+for (const node of workers) born(node, { placementGroup: groups.get(node.placementGroup) });
+`,
+  );
 
 test("a full group has room for another node in the place of one, and for a replacement", { timeout }, async () => {
   const named = (from: number, to: number) =>

@@ -1,37 +1,23 @@
 /** Addresses that outlast a node's server, with the real engine and provider, against Hetzner Cloud's API without machines. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Cloud, type Deployment, openDeployment, type Project } from "../cloud";
+import { expect, test } from "vitest";
+import { fileDeployment, partsProgram, timeout } from "../parts";
 
-const timeout = 1_200_000;
-let cloud: Cloud;
-let project: Project;
-let deployment: Deployment;
-beforeAll(async () => {
-  deployment = await openDeployment();
-  ({ cloud, project } = deployment);
-}, timeout);
-afterAll(() => deployment?.close());
+const deployment = fileDeployment();
 
 /** One worker's server as the component makes it, by the component's own functions: no host is reached. */
-const program = (node?: object) => `
-const pulumi = require("@pulumi/pulumi");
-const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
-const { server } = require("hcloud-swarm/dist/infrastructure.js");
-const { publicNet } = require("hcloud-swarm/dist/primaryIps.js");
-class Owner extends pulumi.ComponentResource {}
-const component = new Owner("test:index:Owner", "prod");
-const worker = ${JSON.stringify(node ?? null)};
-const pools = { manager: { role: "manager", count: 1 }, ...(worker && { worker: { role: "worker", nodes: { w1: worker } } }) };
-const plan = planCluster("prod", { ssh, pools });
-const owner = { ...plan, component, name: "prod" };
-const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
-for (const node of plan.nodes.filter((one) => one.pool === "worker")) {
-  const addresses = node.primaryIps && {
+const program = (node?: object) => {
+  const worker = node && { worker: { role: "worker", nodes: { w1: node } } };
+  return partsProgram(
+    { pools: { manager: { role: "manager", count: 1 }, ...worker } },
+    `
+const { publicNet } = part("primaryIps");
+for (const node of plan.nodes.filter((one) => one.pool === "worker"))
+  born(node, node.primaryIps && {
     publicNet: publicNet(owner, { ...node, component: plan.component, path: "pools.worker.nodes.w1" }),
-  };
-  server(owner, { ...node, placementGroup: undefined, suffix: "-" + node.resource, sshKey: key.id, firewallIds: [], userData: "#cloud-config\\n", staysPut: true, ...addresses });
-}
-`;
+  });
+`,
+  );
+};
 
 interface Server {
   readonly id: number;
@@ -39,15 +25,16 @@ interface Server {
   readonly ipv4: string;
   readonly ipv6: string;
 }
+interface Answered extends Pick<Server, "id" | "name"> {
+  readonly public_net: Readonly<Record<"ipv4" | "ipv6", { readonly ip: string }>>;
+}
 async function servers(): Promise<readonly Server[]> {
-  // biome-ignore lint/suspicious/noExplicitAny: an answer of the API
-  return (await cloud.call("GET", "/servers")).servers.map(({ id, name, public_net: { ipv4, ipv6 } }: any) => ({
-    ...{ id, name, ipv4: ipv4.ip, ipv6: ipv6.ip },
-  }));
+  const { servers: all }: { servers: Answered[] } = await deployment.cloud.call("GET", "/servers");
+  return all.map(({ id, name, public_net: { ipv4, ipv6 } }) => ({ id, name, ipv4: ipv4.ip, ipv6: ipv6.ip }));
 }
 // biome-ignore lint/suspicious/noExplicitAny: an answer of the API
 const named = async (name: string): Promise<any> =>
-  (await cloud.call("GET", `/primary_ips?name=${name}`)).primary_ips[0];
+  (await deployment.cloud.call("GET", `/primary_ips?name=${name}`)).primary_ips[0];
 
 const up = async (node?: object): Promise<readonly string[]> =>
   (await deployment.apply(program(node))).filter((step) => /Server|PrimaryIp/.test(step));
@@ -65,16 +52,16 @@ test("a node's server is born with the addresses that are made for the node", { 
   const [four, six] = [await named("prod-w1-ipv4"), await named("prod-w1-ipv6")];
   expect(four).toMatchObject({ ip: born.ipv4, assignee_id: born.id, auto_delete: false, location: { name: "fsn1" } });
   expect(six).toMatchObject({ ip: born.ipv6, assignee_id: born.id, auto_delete: false });
-  expect((await cloud.call("GET", "/primary_ips")).primary_ips, "and no others").toHaveLength(2);
+  expect((await deployment.cloud.call("GET", "/primary_ips")).primary_ips, "and no others").toHaveLength(2);
 });
 
 test("one that was deleted in Hetzner Cloud is made anew with the same ones", { timeout }, async () => {
-  await cloud.call("DELETE", `/servers/${born.id}`);
-  await project.run(["up", "--refresh", "--yes", "--skip-preview", "--non-interactive"]);
+  await deployment.cloud.call("DELETE", `/servers/${born.id}`);
+  await deployment.project.run(["up", "--refresh", "--yes", "--skip-preview", "--non-interactive"]);
   const [again] = await servers();
   expect(again).toMatchObject({ name: born.name, ipv4: born.ipv4, ipv6: born.ipv6 });
   expect(again?.id).not.toBe(born.id);
-  await project.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
+  await deployment.project.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
 });
 
 test("a running server keeps them, whatever the program says of them", { timeout }, async () => {
@@ -85,13 +72,13 @@ test("a running server keeps them, whatever the program says of them", { timeout
 test("a replacement in one deployment is refused, in the preview too, and nothing is changed", {
   timeout,
 }, async () => {
-  project.program(program({ ...both, replacement: 1 }));
-  const changes = cloud.changes().length;
+  deployment.project.program(program({ ...both, replacement: 1 }));
+  const changes = deployment.cloud.changes().length;
   const refused =
     /primaryIps\.ipv[46]: \S+ \(\d+\) is at the server prod-w1, and prod-w1-r1 comes up before that one goes/;
-  await expect(project.run(["preview", "--non-interactive"])).rejects.toThrow(refused);
-  await expect(project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(refused);
-  expect(cloud.changes().slice(changes)).toEqual([]);
+  await expect(deployment.project.run(["preview", "--non-interactive"])).rejects.toThrow(refused);
+  await expect(deployment.project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(refused);
+  expect(deployment.cloud.changes().slice(changes)).toEqual([]);
 });
 
 test("a replacement in two deployments ends at the same addresses", { timeout }, async () => {
@@ -110,9 +97,9 @@ test("the component's own go with the node, and those of others stay", { timeout
     "delete PrimaryIp prod-w1-ipv6",
     "delete Server prod-w1-r2",
   ]);
-  expect((await cloud.call("GET", "/primary_ips")).primary_ips).toEqual([]);
+  expect((await deployment.cloud.call("GET", "/primary_ips")).primary_ips).toEqual([]);
   const theirs = { name: "theirs", type: "ipv4", assignee_type: "server", location: "fsn1", auto_delete: false };
-  const { primary_ip: own } = await cloud.call("POST", "/primary_ips", theirs);
+  const { primary_ip: own } = await deployment.cloud.call("POST", "/primary_ips", theirs);
   await up({ primaryIps: { ipv4: { existing: { id: String(own.id) } } } });
   expect(await servers()).toMatchObject([{ name: "prod-w1", ipv4: own.ip }]);
   await up();

@@ -1,38 +1,28 @@
 /** Warnings of a preview about the swarm's quorum, from the hooks of the real engine, without machines and without a swarm. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Deployment, openDeployment } from "../cloud";
+import { describe, expect, test } from "vitest";
+import { fileDeployment, partsProgram, timeout } from "../parts";
 
-const timeout = 1_200_000;
-let deployment: Deployment;
 // An engine whose language host knows hooks.
-beforeAll(async () => {
-  deployment = await openDeployment(undefined, "--policies");
-}, timeout);
-afterAll(() => deployment?.close());
+const deployment = fileDeployment(undefined, "--policies");
 
 /** A cluster's servers, and the mark that its swarm has begun, as the component makes them: no host is reached. */
-const program = (managers: object, workers: object = {}) => `
-const pulumi = require("@pulumi/pulumi");
-const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
-const { server } = require("hcloud-swarm/dist/infrastructure.js");
-const { quorumForesight } = require("hcloud-swarm/dist/quorumForesight.js");
-const { firstValue } = require("hcloud-swarm/dist/remote/steps.js");
-const pools = ${JSON.stringify({ m: { role: "manager", nodes: managers }, w: { role: "worker", nodes: workers } })};
-if (Object.keys(pools.w.nodes).length === 0) delete pools.w;
-const plan = planCluster("prod", { ssh, pools });
-const foresight = quorumForesight(plan, "prod");
-class Owner extends pulumi.ComponentResource {}
+const program = (managers: object, workers: object = {}) => {
+  const w = Object.keys(workers).length === 0 ? {} : { w: { role: "worker", nodes: workers } };
+  return partsProgram(
+    { pools: { m: { role: "manager", nodes: managers }, ...w } },
+    `
+const servers = plan.nodes.map((node) => born(node, node.role === "manager" ? { beforeCreate: foresight.onServer } : {}));
+part("remote/steps").firstValue("prod-founder", component, servers[0].id, servers);
+`,
+    {
+      before: `
+const foresight = part("quorumForesight").quorumForesight(plan, "prod");
 const nodes = Object.fromEntries(plan.nodes.map(({ name, role, serverName }) => [name, { role, server: serverName }]));
-const component = new Owner("test:index:Owner", "prod", { nodes }, foresight.optionsOf());
-const owner = { ...plan, component, name: "prod" };
-const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
-const servers = plan.nodes.map((node) =>
-  server(owner, {
-    ...node, suffix: "-" + node.resource, placementGroup: undefined, sshKey: key.id, firewallIds: [], userData: "#cloud-config\\n", staysPut: true,
-    ...(node.role === "manager" ? { beforeCreate: foresight.onServer } : {}),
-  }));
-firstValue("prod-founder", component, servers[0].id, servers);
-`;
+`,
+      component: "{ nodes }, foresight.optionsOf()",
+    },
+  );
+};
 const three = { m1: {}, m2: {}, m3: {} };
 
 async function warned(text: string, ...flags: string[]): Promise<string> {

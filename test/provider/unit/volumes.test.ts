@@ -1,40 +1,23 @@
 /** Disks that outlast a node's server, with the real engine and provider, against Hetzner Cloud's API without machines. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Cloud, type Deployment, openDeployment, type Project } from "../cloud";
+import { expect, test } from "vitest";
+import { fileDeployment, partsProgram, timeout } from "../parts";
 
-const timeout = 1_200_000;
-let cloud: Cloud;
-let project: Project;
-let deployment: Deployment;
-beforeAll(async () => {
-  deployment = await openDeployment();
-  ({ cloud, project } = deployment);
-}, timeout);
-afterAll(() => deployment?.close());
+const deployment = fileDeployment();
 
 /** One worker's server and its disks as the component makes them, by the component's own functions: no host is reached. */
-const program = (worker: object) => `
-const pulumi = require("@pulumi/pulumi");
-const { planCluster } = require("hcloud-swarm/dist/clusterPlan.js");
-const { server } = require("hcloud-swarm/dist/infrastructure.js");
-const { attachedDisks } = require("hcloud-swarm/dist/disks.js");
-class Owner extends pulumi.ComponentResource {}
-const component = new Owner("test:index:Owner", "prod");
-const worker = ${JSON.stringify(worker)};
-const plan = planCluster("prod", { ssh, pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", ...worker } } });
-const owner = { ...plan, component, name: "prod" };
-const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
-for (const node of plan.nodes.filter((one) => one.pool === "worker")) {
-  const more = { placementGroup: undefined, suffix: "-" + node.resource, sshKey: key.id, firewallIds: [], userData: "#cloud-config\\n" };
-  const made = server(owner, { ...node, ...more, staysPut: true });
-  attachedDisks(plan.component, owner, { ...node, server: made }, key);
-}
-`;
+const program = (worker: object) =>
+  partsProgram(
+    { pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", ...worker } } },
+    `
+for (const node of plan.nodes.filter((one) => one.pool === "worker"))
+  part("disks").attachedDisks(plan.component, owner, { ...node, server: born(node) }, key);
+`,
+  );
 
 // biome-ignore lint/suspicious/noExplicitAny: an answer of the API
-const volumes = async (): Promise<any[]> => (await cloud.call("GET", "/volumes?sort=name")).volumes;
+const volumes = async (): Promise<any[]> => (await deployment.cloud.call("GET", "/volumes?sort=name")).volumes;
 // biome-ignore lint/suspicious/noExplicitAny: an answer of the API
-const servers = async (): Promise<any[]> => (await cloud.call("GET", "/servers")).servers;
+const servers = async (): Promise<any[]> => (await deployment.cloud.call("GET", "/servers")).servers;
 
 const up = async (worker: object, ...flags: string[]): Promise<readonly string[]> =>
   (await deployment.apply(program(worker), ...flags)).filter((step) => /Server|Volume/.test(step));
@@ -72,7 +55,7 @@ test("they go to the replacement, and none is made anew", { timeout }, async () 
 test("and to the server that comes in place of one that was deleted in Hetzner Cloud", { timeout }, async () => {
   const before = (await volumes()).map(({ id }) => id);
   const [old] = await servers();
-  await cloud.call("DELETE", `/servers/${old.id}`);
+  await deployment.cloud.call("DELETE", `/servers/${old.id}`);
   await up(worker({ replacement: 1 }), "--refresh");
   const [server] = await servers();
   expect(server.id).not.toBe(old.id);
@@ -88,20 +71,22 @@ test("one grows where it is", { timeout }, async () => {
 });
 
 test("another location or format makes no other disk", { timeout }, async () => {
-  const changes = cloud.changes().length;
+  const changes = deployment.cloud.changes().length;
   const grown = { data: { size: 30, format: "xfs" }, logs: { size: 20, format: "xfs" } };
   expect(await up(worker({ replacement: 1 }, { volumes: grown }))).toEqual([]);
-  project.program(program(worker({ replacement: 1 }, { volumes: grown, location: "nbg1" })));
+  deployment.project.program(program(worker({ replacement: 1 }, { volumes: grown, location: "nbg1" })));
   const refused = /pools\.worker\.volumes\.data: that of w1 is in fsn1, and a server in nbg1 cannot have it/;
-  await expect(project.run(["preview", "--non-interactive"])).rejects.toThrow(refused);
-  await expect(project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(refused);
-  expect(cloud.changes().slice(changes)).toEqual([]);
+  await expect(deployment.project.run(["preview", "--non-interactive"])).rejects.toThrow(refused);
+  await expect(deployment.project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(refused);
+  expect(deployment.cloud.changes().slice(changes)).toEqual([]);
 });
 
 test("a protected one cannot be deleted, others go when the program no longer has them", { timeout }, async () => {
   const kept = { data: { size: 30, deleteProtection: true }, logs: { size: 20, format: "xfs" } };
   expect(await up(worker({ replacement: 1 }, { volumes: kept }))).toEqual(["update Volume prod-w1-volume-data"]);
-  project.program(program(worker({ replacement: 1 }, { volumes: {} })));
-  await expect(project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(/protected/);
+  deployment.project.program(program(worker({ replacement: 1 }, { volumes: {} })));
+  await expect(deployment.project.run(["up", "--yes", "--skip-preview", "--non-interactive"])).rejects.toThrow(
+    /protected/,
+  );
   expect(await volumes()).toMatchObject([{ name: "prod-w1-data", size: 30 }]);
 });

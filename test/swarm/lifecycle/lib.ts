@@ -29,6 +29,7 @@ export type Role = "manager" | "worker";
 export interface NodeWish {
   readonly replacement?: number;
   readonly serverType?: string;
+  readonly location?: string;
   readonly primaryIps?: object;
   readonly privateOnly?: boolean;
 }

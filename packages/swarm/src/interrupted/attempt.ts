@@ -6,10 +6,11 @@ import { AsyncResource } from "node:async_hooks";
 import { randomBytes, randomUUID } from "node:crypto";
 import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import { callsHooks } from "../engineHooks";
+import { callsHooks } from "../engine/hooks";
+import { stackStates, thisStack } from "../engine/stackState";
+import type { StackState } from "../engine/state";
 import { type CloudAccess, type CloudKind, kinds, lookUp, remove } from "./cloud";
-import { attemptLabel, type Creation, judge, kindOf, labelOf, type StackState } from "./leftover";
-import { stackStates, thisStack } from "./stackState";
+import { attemptLabel, type Creation, judge, kindOf, labelOf } from "./leftover";
 
 /** What everything that a component makes under a name of its own is born with. */
 export interface Attempt {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { attemptLabel, type Creation, judge, stateSchema } from "./leftover";
+import { stateSchema } from "../engine/state";
+import { attemptLabel, type Creation, judge } from "./leftover";
 
 const type = "hcloud-swarm:index:SwarmCluster$hcloud:index/server:Server";
 const urn = `urn:pulumi:dev::app::${type}::prod-w1`;

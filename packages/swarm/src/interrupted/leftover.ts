@@ -6,6 +6,7 @@
  * has written its server down. Plain data in, plain data out.
  */
 import * as z from "zod";
+import type { StackState } from "../engine/state";
 
 export const attemptLabel = "hcloud-swarm-attempt";
 
@@ -24,21 +25,6 @@ export interface Creation {
   /** Labels of this attempt, whose note is there already. */
   readonly attempts: readonly unknown[];
 }
-
-const resourceSchema = z.looseObject({
-  urn: z.string(),
-  id: z.string().optional(),
-  parent: z.string().optional(),
-  inputs: z.record(z.string(), z.unknown()).optional(),
-});
-/** What `pulumi stack export` prints, as far as it matters here. */
-export const stateSchema = z.object({
-  deployment: z.object({
-    resources: z.array(resourceSchema).nullish(),
-    pending_operations: z.array(z.object({ type: z.string(), resource: resourceSchema })).nullish(),
-  }),
-});
-export type StackState = z.output<typeof stateSchema>;
 
 export type Verdict = "leftOver" | "ours" | "unknown";
 

@@ -4,7 +4,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import * as pulumi from "@pulumi/pulumi";
-import { callsHooks } from "../engineHooks";
+import { callsHooks } from "../engine/hooks";
 import type { LaterTarget, PinnedHost } from "./connection";
 import { fingerprintOf } from "./sshKey";
 

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
-import { type StackState, stateSchema } from "./leftover";
+import { type StackState, stateSchema } from "./state";
 
 export interface StackName {
   readonly organization: string;
