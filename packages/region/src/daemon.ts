@@ -9,6 +9,7 @@ import { CheckpointStore, Checkpoints } from "./checkpoints.js";
 import { type Detection, detectAccelerator } from "./compute/accelerator.js";
 import { Machines } from "./compute/machines.js";
 import { CPU } from "./compute/qemuArguments.js";
+import { counterKhz } from "./compute/timeStampCounter.js";
 import { Volumes } from "./compute/volumes.js";
 import { borrowImage, builtImages } from "./images/store.js";
 import { layoutOf } from "./layout.js";
@@ -43,7 +44,7 @@ async function main(settings: Settings): Promise<void> {
   const machines = new Machines({
     layout,
     router,
-    accelerator: detected.accelerator,
+    accelerator: { ...detected.accelerator, counterKhz: counterKhz(readFileSync("/proc/cpuinfo", "utf8")) },
     limits: { memory, cores },
     image: (name) => borrowImage(layout.images, name, layout.state),
     volume: (volumeId) => volumes.path(volumeId),

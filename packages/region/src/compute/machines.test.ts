@@ -28,7 +28,7 @@ function argumentsFor(kind: "kvm" | "tcg", limits = { cores: 2, memory: 1536 }, 
       volume: (id) => `/v/a,b/${id}.qcow2`,
     },
     boot: { kernel: "/images/x/kernel", initrd: "/images/x/initrd" },
-    accelerator: { kind },
+    accelerator: { kind, counterKhz: 2_445_420 },
     limits,
   });
 }
@@ -63,6 +63,11 @@ describe("qemuArguments", () => {
     expect(argumentsFor("tcg").find((arg) => arg.startsWith("driver=file"))).toContain(
       "filename=/s/a,,b/disk-1.qcow2,",
     );
+  });
+
+  it("tells an emulated kernel how fast its time stamp counter runs", () => {
+    expect(argumentsFor("tcg").join(" ")).toContain(" tsc_early_khz=2445420");
+    expect(argumentsFor("kvm").join(" ")).not.toContain("tsc_early_khz");
   });
 
   it("switches mitigations off under emulation only", () => {

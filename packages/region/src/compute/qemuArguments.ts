@@ -4,6 +4,8 @@ import type { MachineRecord } from "./record.js";
 
 export interface Accelerator {
   readonly kind: "kvm" | "tcg";
+  /** Of an emulated machine's time stamp counter, where it is known. */
+  readonly counterKhz?: number | undefined;
 }
 
 export interface BootFiles {
@@ -117,7 +119,15 @@ export const CPU = { kvm: "host", tcg: "Nehalem,-cx16" } as const;
  */
 const APPEND = { kvm: "", tcg: " mitigations=off tsc=nowatchdog" } as const;
 
-export function qemuArguments({ machine, paths, boot, accelerator: { kind }, limits }: QemuOptions): string[] {
+/**
+ * A kernel that measures its counter while the host is busy may find a tenth of its speed, believes that, and lets ten seconds go by in
+ * one: everything that systemd waits for comes too late, and the machine never boots.
+ */
+const counterSpeed = ({ kind, counterKhz }: Accelerator): string =>
+  kind === "tcg" && counterKhz !== undefined ? ` tsc_early_khz=${counterKhz}` : "";
+
+export function qemuArguments({ machine, paths, boot, accelerator, limits }: QemuOptions): string[] {
+  const { kind } = accelerator;
   const { serverId, publicInterface } = machine.spec;
   const cores = Math.min(machine.spec.cores, limits.cores);
   const memory = Math.min(machine.spec.memory, limits.memory);
@@ -129,7 +139,7 @@ export function qemuArguments({ machine, paths, boot, accelerator: { kind }, lim
     ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
     ...["-smbios", `type=1,manufacturer=Hetzner,product=vServer,serial=${serverId}`],
     ...["-kernel", boot.kernel, "-initrd", boot.initrd],
-    ...["-append", `console=ttyS0 root=/dev/vda rw quiet 8250.nr_uarts=1${APPEND[kind]}`],
+    ...["-append", `console=ttyS0 root=/dev/vda rw quiet 8250.nr_uarts=1${APPEND[kind]}${counterSpeed(accelerator)}`],
     ...["-rtc", "base=utc,clock=host"],
     ...["-chardev", `file,id=console,path=${value(paths.console)},append=on`, "-serial", "chardev:console"],
     ...["-qmp", `unix:${value(paths.qmp)},server=on,wait=off`],
