@@ -1,5 +1,7 @@
-// The house's arrows: components -> (remote, host, membership, verification) -> firewall. Pure parts stay pure.
+// The house's arrows: components -> swarm -> nodes -> cloud -> (plan, args), each -> (remote, host, membership, verification) -> firewall.
+// Pure parts stay pure.
 const src = "^packages/swarm/src/";
+const layers = ["args|plan", "cloud", "nodes", "swarm"];
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -37,6 +39,19 @@ module.exports = {
         pathNot: "(\\.test\\.ts$|/testing/)",
       },
       to: { path: `${src}remote/` },
+    },
+    ...layers.slice(0, -1).map((layer, index) => ({
+      name: `${layer}-below`,
+      comment: "what is made knows what it is made of, and not the other way round; types apart",
+      severity: "error",
+      from: { path: `${src}(${layer})/`, pathNot: "\\.test\\.ts$" },
+      to: { path: `${src}(${layers.slice(index + 1).join("|")})/`, dependencyTypesNot: ["type-only"] },
+    })),
+    {
+      name: "components-above-all",
+      severity: "error",
+      from: { path: `${src}.+/`, pathNot: "(\\.test\\.ts$|/testing/)" },
+      to: { path: `${src}(swarmCluster|hardenedServer|hostHardening|index)\\.ts$` },
     },
     {
       name: "firewall-is-a-leaf",

@@ -45,14 +45,14 @@ export function partsProgram(args: object, body: string, { before = "", componen
   return `
 const pulumi = require("@pulumi/pulumi");
 const part = (name) => require("hcloud-swarm/dist/" + name + ".js");
-const plan = part("clusterPlan").planCluster("prod", { ssh, ...${JSON.stringify(args)} });
+const plan = part("plan/cluster").planCluster("prod", { ssh, ...${JSON.stringify(args)} });
 ${before}
 class Owner extends pulumi.ComponentResource {}
 const component = new Owner("test:index:Owner", "prod", ${component});
 const owner = { ...plan, component, name: "prod" };
 const key = new hcloud.SshKey("key", { name: "prod", publicKey: hostKey }, { parent: component });
 const born = (node, more) =>
-  part("infrastructure").server(owner, {
+  part("cloud/infrastructure").server(owner, {
     ...node, placementGroup: undefined, suffix: "-" + node.resource, sshKey: key.id, firewallIds: [],
     userData: "#cloud-config\\n", staysPut: true, ...more,
   });

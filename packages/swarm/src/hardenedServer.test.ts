@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { HardenedServerArgs } from "./args";
+import type { HardenedServerArgs } from "./args/components";
 import { HardenedServer } from "./hardenedServer";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { fakeCloud, hostKey, known, plain } from "./testing/fakeCloud";

@@ -1,18 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HardenedServerArgs } from "./args";
-import { hostName } from "./argsHostSchema";
-import { hardenedServerSchema } from "./argsSchema";
+import type { HardenedServerArgs } from "./args/components";
+import { hostName } from "./args/hostSchema";
+import { parseArgument } from "./args/invalidArgument";
+import { hardenedServerSchema } from "./args/schema";
+import { cloudFirewalls } from "./cloud/firewalls";
+import { cloudFirewallIds, networkOf, numberOf, type Owner, sshKeyId } from "./cloud/infrastructure";
 import { type NodeFacts, policyEntries } from "./firewall";
-import { applyPolicy, bootNode } from "./hardenedNode";
 import { containerSlice } from "./host";
-import { cloudFirewallIds, networkOf, numberOf, type Owner, sshKeyId } from "./infrastructure";
-import { parseArgument } from "./invalidArgument";
-import { announceRotation, retireKey, shownRotation } from "./keyRotation";
+import { applyPolicy, bootNode } from "./nodes/hardenedNode";
+import { announceRotation, retireKey, shownRotation } from "./nodes/keyRotation";
+import { sshKeys } from "./nodes/sshKeys";
+import { verifyHost } from "./nodes/verifiedHost";
 import type { VerificationReport } from "./outputs";
-import { cloudFirewalls, completePolicy, exposureTable, knownNow, payloadOf } from "./policyPlan";
+import { completePolicy, exposureTable, knownNow, payloadOf } from "./plan/policy";
 import { sshConfig } from "./remote/sshConfig";
-import { sshKeys } from "./sshKeys";
-import { verifyHost } from "./verifiedHost";
 
 /** Label of the server in Hetzner Cloud; SSH's firewall finds it by it. */
 const serverLabel = "hcloud-swarm-server";

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { HostHardeningArgs } from "./args";
+import type { HostHardeningArgs } from "./args/components";
 import { HostHardening } from "./hostHardening";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { fakeCloud, hostKey, isSecret, known, plain } from "./testing/fakeCloud";

@@ -1,15 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HostHardeningArgs } from "./args";
-import { hostKeySchema, privateKeySchema } from "./argsHostSchema";
-import { hostHardeningSchema } from "./argsSchema";
+import type { HostHardeningArgs } from "./args/components";
+import { hostKeySchema, privateKeySchema } from "./args/hostSchema";
+import { parseArgument } from "./args/invalidArgument";
+import { hostHardeningSchema } from "./args/schema";
 import { type NodeFacts, policyEntries, renderBundle } from "./firewall";
 import { armProgram, installProgram, removeProgram } from "./host";
-import { parseArgument } from "./invalidArgument";
+import { checkedLater } from "./nodes/sshKeys";
+import { verifyHost } from "./nodes/verifiedHost";
 import type { VerificationReport } from "./outputs";
-import { completePolicy, digestOf, exposureTable, knownNow, payloadOf } from "./policyPlan";
+import { completePolicy, digestOf, exposureTable, knownNow, payloadOf } from "./plan/policy";
 import { agentStep, policyStep, type StepPlace } from "./remote/steps";
-import { checkedLater } from "./sshKeys";
-import { verifyHost } from "./verifiedHost";
 
 /**
  * A Debian host with Docker that is there already, whoever made it: gets the host agent, the policy and its verification.
@@ -43,7 +43,7 @@ export class HostHardening extends pulumi.ComponentResource {
       ),
       hostKey: checkedLater(component, hostKeySchema, connection.hostKey, "connection.hostKey"),
       pinned: { name, argument: "connection.hostKey", inDoubt: "leave it pinned" },
-      // A policy that shuts this machine out ends when the host takes it back; see hardenedNode.ts.
+      // A policy that shuts this machine out ends when the host takes it back; see nodes/hardenedNode.ts.
       dialSeconds: timeouts.probation + 60,
     };
     const place: StepPlace = { name, target, parent: this, identity: connection.host };

@@ -8,7 +8,7 @@ export {
   MaintenanceUpgrade,
   type SwarmArgs,
   type SwarmClusterArgs,
-} from "./args";
+} from "./args/components";
 export {
   type DockerArgs,
   DockerChannel,
@@ -17,15 +17,16 @@ export {
   type SshArgs,
   type TimeoutArgs,
   VerifyMode,
-} from "./argsHost";
+} from "./args/host";
+export { InvalidArgumentError } from "./args/invalidArgument";
 export {
   LoadBalancerAlgorithm,
   type LoadBalancerArgs,
   type LoadBalancerHealthCheckArgs,
   LoadBalancerProtocol,
   type LoadBalancerServiceArgs,
-} from "./argsLoadBalancer";
-export { BeyondLimits, type CloudFirewallArgs, type NetworkArgs, type PlacementGroupArgs } from "./argsNetwork";
+} from "./args/loadBalancer";
+export { BeyondLimits, type CloudFirewallArgs, type NetworkArgs, type PlacementGroupArgs } from "./args/network";
 export {
   type ContainerPortArgs,
   type IcmpArgs,
@@ -35,7 +36,7 @@ export {
   PortProtocol,
   type SshPolicyArgs,
   type SshRateLimitArgs,
-} from "./argsPolicy";
+} from "./args/policy";
 export type {
   AdoptArgs,
   CloudInitArgs,
@@ -45,11 +46,10 @@ export type {
   PrimaryIpArgs,
   PrimaryIpsArgs,
   VolumeArgs,
-} from "./argsPools";
-export { VolumeFormat } from "./argsPools";
-export type { BastionArgs, EgressArgs } from "./argsPrivate";
+} from "./args/pools";
+export { VolumeFormat } from "./args/pools";
+export type { BastionArgs, EgressArgs } from "./args/privateNodes";
 export { HardenedServer } from "./hardenedServer";
 export { HostHardening } from "./hostHardening";
-export { InvalidArgumentError } from "./invalidArgument";
 export type { ClusterNode, VerificationCheck, VerificationReport } from "./outputs";
 export { SwarmCluster } from "./swarmCluster";

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, it } from "vitest";
-import { InvalidArgumentError } from "./invalidArgument";
+import { InvalidArgumentError } from "./args/invalidArgument";
 import { RefusedChangeError } from "./refusedChange";
 
 it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import { refuseElsewhere } from "./primaryIps";
+import type { SwarmClusterArgs } from "./args/components";
+import { refuseElsewhere } from "./cloud/primaryIps";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";
 import { type FakeCloud, type FakeOptions, fakeCloud, plain } from "./testing/fakeCloud";

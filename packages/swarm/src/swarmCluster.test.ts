@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
+import type { SwarmClusterArgs } from "./args/components";
 import { agentDigest, upgradeProgram } from "./host";
 import { bootstrapHostKey } from "./remote/sshKey";
 import { SwarmCluster } from "./swarmCluster";

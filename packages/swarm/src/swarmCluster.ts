@@ -1,12 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { adoptNode, pulumiAlias } from "./adoptedNode";
-import { publicSwarmWarning, swarmAddress } from "./adoption";
-import type { SwarmClusterArgs } from "./args";
-import { type ClusterPlan, clusterLabel, factsOf, givenPolicy, type NodePlan, planCluster } from "./clusterPlan";
-import { deletedInTurn } from "./deletionOrder";
-import { type Policy, policyEntries } from "./firewall";
-import { addressIn, type BootedNode, bootNode, type Reached } from "./hardenedNode";
-import { hiddenSide, jumpOf } from "./hiddenNodes";
+import type { SwarmClusterArgs } from "./args/components";
+import { deletedInTurn } from "./cloud/deletionOrder";
+import { cloudFirewalls } from "./cloud/firewalls";
 import {
   cloudFirewallIds,
   numberOf,
@@ -15,19 +10,25 @@ import {
   privateNetwork,
   spreadGroups,
   sshKeyId,
-} from "./infrastructure";
-import { announceRotation, type KeyRotation, retireKey, shownRotation } from "./keyRotation";
-import { loadBalancer, refuseTakenAddress } from "./loadBalancer";
-import { withBalancer } from "./loadBalancerPlan";
+} from "./cloud/infrastructure";
+import { loadBalancer, refuseTakenAddress } from "./cloud/loadBalancer";
+import { publicNet } from "./cloud/primaryIps";
+import { type Policy, policyEntries } from "./firewall";
 import { planMaintenance } from "./maintenance/plan";
+import { adoptNode, pulumiAlias } from "./nodes/adoptedNode";
+import { addressIn, type BootedNode, bootNode, type Reached } from "./nodes/hardenedNode";
+import { hiddenSide, jumpOf } from "./nodes/hiddenNodes";
+import { announceRotation, type KeyRotation, retireKey, shownRotation } from "./nodes/keyRotation";
+import { sshKeys } from "./nodes/sshKeys";
+import { nonceOf } from "./nodes/verifiedHost";
 import type { ClusterNode, VerificationReport } from "./outputs";
-import { cloudFirewalls, completePolicy, exposureTable } from "./policyPlan";
-import { publicNet } from "./primaryIps";
-import { quorumForesight } from "./quorumForesight";
+import { publicSwarmWarning, swarmAddress } from "./plan/adoption";
+import { type ClusterPlan, clusterLabel, factsOf, givenPolicy, type NodePlan, planCluster } from "./plan/cluster";
+import { withBalancer } from "./plan/loadBalancer";
+import { completePolicy, exposureTable } from "./plan/policy";
 import { sshConfig } from "./remote/sshConfig";
-import { sshKeys } from "./sshKeys";
-import { makeSwarm } from "./swarmMembers";
-import { nonceOf } from "./verifiedHost";
+import { makeSwarm } from "./swarm/members";
+import { quorumForesight } from "./swarm/quorumForesight";
 
 /**
  * A Docker Swarm on Hetzner Cloud whose published ports are closed unless the policy opens them, verified on every node.

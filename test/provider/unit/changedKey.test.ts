@@ -42,7 +42,7 @@ function program({ resource = "m1", server = "7", hostKey, first, policy }: Node
   return `
 const pulumi = require("@pulumi/pulumi");
 const { bootstrapStep, firstKeyOf, hostKeyFrom, lastStep } = require("hcloud-swarm/dist/remote/steps.js");
-const { hostKeyInForce } = require("hcloud-swarm/dist/acceptedKey.js");
+const { hostKeyInForce } = require("hcloud-swarm/dist/nodes/acceptedKey.js");
 class Owner extends pulumi.ComponentResource {}
 const parent = new Owner("test:index:Owner", "prod");
 const { privateKey, ...host } = ${JSON.stringify(sshd.connection)};

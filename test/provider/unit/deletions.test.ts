@@ -9,7 +9,7 @@ const program = (managers: Readonly<Record<string, object>>, workers: Readonly<R
   partsProgram(
     { pools: { m: { role: "manager", nodes: managers }, w: { role: "worker", nodes: workers } } },
     `
-const inTurn = part("deletionOrder").deletedInTurn();
+const inTurn = part("cloud/deletionOrder").deletedInTurn();
 for (const node of plan.nodes) {
   const make = (after) => ({ place: { server: born(node, { after }) } });
   if (node.role === "manager") inTurn(make);

@@ -18,7 +18,7 @@ const program = (role: "manager" | "worker") => {
   return partsProgram(
     { pools: { manager: { role: "manager", nodes: others }, moving: { role, nodes: { n1: {} } } } },
     `
-const groups = part("infrastructure").spreadGroups(owner, ["managers", "workers"]);
+const groups = part("cloud/infrastructure").spreadGroups(owner, ["managers", "workers"]);
 born(plan.nodes.find((one) => one.name === "n1"), { placementGroup: groups.get("${role}s") });
 `,
   );
@@ -45,7 +45,7 @@ const pool = (nodes: Readonly<Record<string, object>>) =>
     { pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", nodes } } },
     `
 const workers = plan.nodes.filter((node) => node.pool === "worker");
-const groups = part("infrastructure").spreadGroups(owner, workers.map((node) => node.placementGroup));
+const groups = part("cloud/infrastructure").spreadGroups(owner, workers.map((node) => node.placementGroup));
 for (const node of workers) born(node, { placementGroup: groups.get(node.placementGroup) });
 `,
   );

@@ -10,7 +10,7 @@ const program = (node?: object) => {
   return partsProgram(
     { pools: { manager: { role: "manager", count: 1 }, ...worker } },
     `
-const { publicNet } = part("primaryIps");
+const { publicNet } = part("cloud/primaryIps");
 for (const node of plan.nodes.filter((one) => one.pool === "worker"))
   born(node, node.primaryIps && {
     publicNet: publicNet(owner, { ...node, component: plan.component, path: "pools.worker.nodes.w1" }),

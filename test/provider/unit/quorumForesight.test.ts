@@ -16,7 +16,7 @@ part("remote/steps").firstValue("prod-founder", component, servers[0].id, server
 `,
     {
       before: `
-const foresight = part("quorumForesight").quorumForesight(plan, "prod");
+const foresight = part("swarm/quorumForesight").quorumForesight(plan, "prod");
 const nodes = Object.fromEntries(plan.nodes.map(({ name, role, serverName }) => [name, { role, server: serverName }]));
 `,
       component: "{ nodes }, foresight.optionsOf()",

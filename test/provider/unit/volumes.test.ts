@@ -10,7 +10,7 @@ const program = (worker: object) =>
     { pools: { manager: { role: "manager", count: 1 }, worker: { role: "worker", ...worker } } },
     `
 for (const node of plan.nodes.filter((one) => one.pool === "worker"))
-  part("disks").attachedDisks(plan.component, owner, { ...node, server: born(node) }, key);
+  part("cloud/disks").attachedDisks(plan.component, owner, { ...node, server: born(node) }, key);
 `,
   );
 

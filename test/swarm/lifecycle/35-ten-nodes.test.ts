@@ -12,10 +12,10 @@ it("the tenth node costs each of the nine one connection, for the list of peers"
   const life = await Life.ready();
   const { swarmId } = life.cluster.outputs;
   const more = (...names: string[]): Wish => Object.fromEntries(names.map((name) => [name, { role: "worker" }]));
-  const nine = {
+  const nine: Wish = {
     ...{ ...three, ...more("w2", "w3", "w4") },
     ...{ w5: { role: "worker", location: "nbg1" }, w6: { role: "worker", location: "hel1" } },
-  } as const;
+  };
   await life.become(nine);
   await expectWhole(life, swarmId);
   const others = life.cluster.nodes.map((node) => [node.name, 1] as const);

@@ -1,14 +1,14 @@
 /**
  * What the components take. Hand-written interfaces, because Pulumi's schema analyzer makes the packages for YAML and
- * Python out of them: no inline unions, aliases, tuples or functions here. `argsSchema.ts` checks them at run time.
+ * Python out of them: no inline unions, aliases, tuples or functions here. `schema.ts` checks them at run time.
  */
 import type * as pulumi from "@pulumi/pulumi";
-import type { DockerArgs, ExistingArgs, NodeRole, SshArgs, TimeoutArgs, VerifyMode } from "./argsHost";
-import type { LoadBalancerArgs } from "./argsLoadBalancer";
-import type { CloudFirewallArgs, NetworkArgs, PlacementGroupArgs } from "./argsNetwork";
-import type { PolicyArgs } from "./argsPolicy";
-import type { PoolArgs } from "./argsPools";
-import type { BastionArgs } from "./argsPrivate";
+import type { DockerArgs, ExistingArgs, NodeRole, SshArgs, TimeoutArgs, VerifyMode } from "./host";
+import type { LoadBalancerArgs } from "./loadBalancer";
+import type { CloudFirewallArgs, NetworkArgs, PlacementGroupArgs } from "./network";
+import type { PolicyArgs } from "./policy";
+import type { PoolArgs } from "./pools";
+import type { BastionArgs } from "./privateNodes";
 
 /** A swarm on Hetzner Cloud. An SSH key and pools are all it needs. */
 export interface SwarmClusterArgs {

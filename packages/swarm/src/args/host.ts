@@ -1,4 +1,4 @@
-/** What every host and server takes, as the components take it: `argsHostSchema.ts` checks it. */
+/** What every host and server takes, as the components take it: `hostSchema.ts` checks it. */
 import type * as pulumi from "@pulumi/pulumi";
 
 /** What a node is in the swarm. */

@@ -1,7 +1,7 @@
 /** How a wrong argument is told: the path, what was given, what is allowed; never a secret. */
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod";
-import { PlainError } from "./plainError";
+import { PlainError } from "../plainError";
 
 /** Thrown before anything is created. */
 export class InvalidArgumentError extends PlainError {

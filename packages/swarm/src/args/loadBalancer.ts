@@ -1,4 +1,4 @@
-/** The load balancer in front of a cluster, as `SwarmCluster` takes it. `argsLoadBalancerSchema.ts` checks it. */
+/** The load balancer in front of a cluster, as `SwarmCluster` takes it. `loadBalancerSchema.ts` checks it. */
 
 /** How connections are spread over the nodes, in Hetzner Cloud's words. */
 export const LoadBalancerAlgorithm = {

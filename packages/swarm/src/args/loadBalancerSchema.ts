@@ -1,8 +1,8 @@
-/** The run-time check of `argsLoadBalancer.ts`, with its defaults; `loadBalancerPlan.ts` checks it against the rest of the cluster. */
+/** The run-time check of `loadBalancer.ts`, with its defaults; `plan/loadBalancer.ts` checks it against the rest of the cluster. */
 import * as z from "zod";
-import { address4, location } from "./argsHostSchema";
-import { LoadBalancerAlgorithm, LoadBalancerProtocol } from "./argsLoadBalancer";
+import { address4, location } from "./hostSchema";
 import { flag, oneOf, strict, text, whole } from "./invalidArgument";
+import { LoadBalancerAlgorithm, LoadBalancerProtocol } from "./loadBalancer";
 
 /** What the types can bear. Types that come later are left to Hetzner Cloud to judge. */
 export const balancerLimits: ReadonlyMap<string, { readonly services: number; readonly targets: number }> = new Map([

@@ -1,6 +1,6 @@
-/** What stands around the servers, as the components take it: `argsNetworkSchema.ts` checks it. */
-import type { ExistingArgs } from "./argsHost";
-import type { EgressArgs } from "./argsPrivate";
+/** What stands around the servers, as the components take it: `networkSchema.ts` checks it. */
+import type { ExistingArgs } from "./host";
+import type { EgressArgs } from "./privateNodes";
 
 /** The private network that the swarm runs on. */
 export interface NetworkArgs {

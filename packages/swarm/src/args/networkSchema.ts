@@ -1,10 +1,10 @@
-/** The run-time check of what stands around the servers (`argsNetwork.ts`), with its defaults. */
+/** The run-time check of what stands around the servers (`network.ts`), with its defaults. */
 import * as z from "zod";
-import { existing } from "./argsHostSchema";
-import { BeyondLimits } from "./argsNetwork";
-import { egress } from "./argsPrivateSchema";
 import { contains, formatRange4, overlap, parseRange4, type Range4 } from "./cidr";
+import { existing } from "./hostSchema";
 import { flag, inputOf, oneOf, strict, text } from "./invalidArgument";
+import { BeyondLimits } from "./network";
+import { egress } from "./privateNodesSchema";
 
 const subnetId = inputOf(text(/^[1-9]\d*-\d+\.\d+\.\d+\.\d+\/\d+$/, "the id of a subnet, such as 4711-10.0.1.0/24"));
 

@@ -1,6 +1,6 @@
-/** Pools and their nodes, as the cluster takes them: `argsPoolsSchema.ts` checks them. */
+/** Pools and their nodes, as the cluster takes them: `poolsSchema.ts` checks them. */
 import type * as pulumi from "@pulumi/pulumi";
-import type { DockerArgs, ExistingArgs, NodeRole } from "./argsHost";
+import type { DockerArgs, ExistingArgs, NodeRole } from "./host";
 
 /** A named group of nodes of one shape. Exactly one of `count` and `nodes` is given. */
 export interface PoolArgs {

@@ -1,6 +1,7 @@
-/** The run-time check of pools and their nodes (`argsPools.ts`), with their defaults. */
+/** The run-time check of pools and their nodes (`pools.ts`), with their defaults. */
 import * as z from "zod";
-import { NodeRole } from "./argsHost";
+import { reservedPackage, reservedPath, systemPath } from "../host";
+import { NodeRole } from "./host";
 import {
   address,
   existing,
@@ -13,10 +14,9 @@ import {
   shape,
   swarmAddress,
   user,
-} from "./argsHostSchema";
-import { VolumeFormat } from "./argsPools";
-import { reservedPackage, reservedPath, systemPath } from "./host";
+} from "./hostSchema";
 import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { VolumeFormat } from "./pools";
 
 const adopt = strict({
   id: idText.optional(),

@@ -1,4 +1,4 @@
-/** Arguments of nodes without a public address. Hand-written for Pulumi's schema analyzer, as in `args.ts`. */
+/** Arguments of nodes without a public address. Hand-written for Pulumi's schema analyzer, as in `components.ts`. */
 import type * as pulumi from "@pulumi/pulumi";
 
 /** The way out of the private network, for servers without a public address: IPv4, over one node of the cluster. */

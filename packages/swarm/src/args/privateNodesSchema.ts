@@ -1,6 +1,6 @@
-/** The run-time check of `argsPrivate.ts`, with its defaults; `privateNodes.ts` checks it against the rest of the cluster. */
+/** The run-time check of `privateNodes.ts`, with its defaults; `plan/privateNodes.ts` checks it against the rest of the cluster. */
 import * as z from "zod";
-import { address, address4, hostKeySchema, plainName, privateKeySchema, user } from "./argsHostSchema";
+import { address, address4, hostKeySchema, plainName, privateKeySchema, user } from "./hostSchema";
 import { inputOf, strict, text, whole } from "./invalidArgument";
 
 /** Resolvers that Hetzner gives its customers. */

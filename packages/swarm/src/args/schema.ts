@@ -1,7 +1,15 @@
-/** The run-time check of the public arguments (`args.ts`), with their defaults. */
+/** The run-time check of the public arguments (`components.ts`), with their defaults. */
 import * as z from "zod";
-import { type HardenedServerArgs, type HostHardeningArgs, MaintenanceUpgrade, type SwarmClusterArgs } from "./args";
-import { NodeRole, VerifyMode } from "./argsHost";
+import { type Policy, policySchema, unknownScopeNames } from "../firewall";
+import { balancerIssues } from "../plan/loadBalancer";
+import { privateProblems } from "../plan/privateNodes";
+import {
+  type HardenedServerArgs,
+  type HostHardeningArgs,
+  MaintenanceUpgrade,
+  type SwarmClusterArgs,
+} from "./components";
+import { NodeRole, VerifyMode } from "./host";
 import {
   address,
   docker,
@@ -20,16 +28,13 @@ import {
   swarmAddress,
   timeouts,
   user,
-} from "./argsHostSchema";
-import { loadBalancerSchema } from "./argsLoadBalancerSchema";
-import { cloudFirewall, network, placementGroups } from "./argsNetworkSchema";
-import { nodeNames, pools } from "./argsPoolsSchema";
-import { bastion as bastionArgs } from "./argsPrivateSchema";
-import type { Same } from "./argsTypes";
-import { type Policy, policySchema, unknownScopeNames } from "./firewall";
+} from "./hostSchema";
 import { addIssues, flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
-import { balancerIssues } from "./loadBalancerPlan";
-import { privateProblems } from "./privateNodes";
+import { loadBalancerSchema } from "./loadBalancerSchema";
+import { cloudFirewall, network, placementGroups } from "./networkSchema";
+import { nodeNames, pools } from "./poolsSchema";
+import { bastion as bastionArgs } from "./privateNodesSchema";
+import type { Same } from "./types";
 
 const maintenance = strict({
   number: whole(0, 9999, "a number of maintenances").default(0),

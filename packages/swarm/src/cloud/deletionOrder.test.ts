@@ -1,10 +1,10 @@
 /** Servers of managers depend on each other, so that Pulumi deletes one at a time; test/provider sees it do so. */
 import type * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { fakeCloud } from "./testing/fakeCloud";
+import type { SwarmClusterArgs } from "../args/components";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { SwarmCluster } from "../swarmCluster";
+import { fakeCloud } from "../testing/fakeCloud";
 
 const { privateKey, publicKey: hostKey } = bootstrapHostKey("a test", "key", "pair");
 

@@ -1,6 +1,6 @@
 /** Servers that are never deleted at the same time. docs/decisions/0012-managers-are-deleted-one-at-a-time.md says why it is done so. */
 import type * as pulumi from "@pulumi/pulumi";
-import type { StepPlace } from "./remote/steps";
+import type { StepPlace } from "../remote/steps";
 
 /**
  * Makes something that may have a server, after all the servers that were made in turn before it. Each is to depend on every one of

@@ -1,17 +1,9 @@
 /** The disks of volumes in Hetzner Cloud: each is made for a node, whichever server it has, and attached to the one that it has now. */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import { type VolumePlan, volumeName } from "../plan/volumes";
+import { RefusedChangeError } from "../refusedChange";
 import { named, numberOf, type Owner } from "./infrastructure";
-import { RefusedChangeError } from "./refusedChange";
-
-export interface VolumePlan {
-  readonly name: string;
-  /** GB. */
-  readonly size: number;
-  readonly format: "ext4" | "xfs";
-  readonly mountPath: string;
-  readonly deleteProtection: boolean;
-}
 
 export interface NodeWithDisks {
   /** Its key in the program: its volumes are named after it, whichever server it has. */
@@ -20,11 +12,6 @@ export interface NodeWithDisks {
   readonly location: string;
   readonly server: { readonly id: pulumi.Output<string> };
   readonly volumes: readonly VolumePlan[];
-}
-
-/** In Hetzner Cloud. */
-export function volumeName(prefix: string, node: string, volume: string): string {
-  return `${prefix}-${node}-${volume}`;
 }
 
 export interface AttachedDisk {

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import { attemptOf } from "./interrupted/attempt";
-import type { CloudRules } from "./policyPlan";
+import { attemptOf } from "../interrupted/attempt";
+import type { CloudRules } from "./firewalls";
 
 /** What every child of a component has in common. */
 export interface Owner {

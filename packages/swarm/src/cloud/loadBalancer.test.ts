@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it, vi } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { type FakeCloud, type FakeOptions, fakeCloud, known, plain } from "./testing/fakeCloud";
-import { madeCluster } from "./testing/madeCluster";
+import type { SwarmClusterArgs } from "../args/components";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { SwarmCluster } from "../swarmCluster";
+import { type FakeCloud, type FakeOptions, fakeCloud, known, plain } from "../testing/fakeCloud";
+import { madeCluster } from "../testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const { publicKey: hostKey } = bootstrapHostKey("a test", "of a", "host");

@@ -1,10 +1,10 @@
 /** The Hetzner Cloud Load Balancer of a cluster and its place in the private network. */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import type { LoadBalancerInput } from "./argsLoadBalancerSchema";
-import { clusterLabel, poolLabel } from "./clusterPlan";
+import type { LoadBalancerInput } from "../args/loadBalancerSchema";
+import { clusterLabel, poolLabel } from "../plan/cluster";
+import type { LoadBalancerPlan } from "../plan/loadBalancer";
 import { named, numberOf, type Owner, type PrivateNetwork } from "./infrastructure";
-import type { LoadBalancerPlan } from "./loadBalancerPlan";
 
 /** What a node is to its load balancer. */
 interface BalancedNode {

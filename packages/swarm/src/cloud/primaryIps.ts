@@ -4,8 +4,8 @@
  */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import { RefusedChangeError } from "../refusedChange";
 import { type Existing, named, numberOf, type Owner, type PublicNet } from "./infrastructure";
-import { RefusedChangeError } from "./refusedChange";
 
 export interface PrimaryIpPlan {
   readonly existing?: Existing | undefined;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import { planCluster } from "./clusterPlan";
-import { HardenedServer } from "./hardenedServer";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { type FakeMember, type FakeOptions, fakeCloud } from "./testing/fakeCloud";
-import { madeCluster, refusedCluster } from "./testing/madeCluster";
+import type { SwarmClusterArgs } from "../args/components";
+import { HardenedServer } from "../hardenedServer";
+import { planCluster } from "../plan/cluster";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { type FakeMember, type FakeOptions, fakeCloud } from "../testing/fakeCloud";
+import { madeCluster, refusedCluster } from "../testing/madeCluster";
 
 const { privateKey, publicKey: hostKey } = bootstrapHostKey("a test", "key", "pair");
 const ssh = { privateKey };

@@ -4,9 +4,9 @@
  */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import type { Member } from "../membership/survey";
+import { RefusedChangeError } from "../refusedChange";
 import type { Owner } from "./infrastructure";
-import type { Member } from "./membership/survey";
-import { RefusedChangeError } from "./refusedChange";
 
 export interface Leave {
   /** For messages: `SwarmCluster "prod"`. */

@@ -171,7 +171,7 @@ interface Desired {
   readonly workers: readonly string[];
 }
 
-/** One deployment: what `swarmMembers.ts` does with the two plans. Gives why it was refused, if it was. */
+/** One deployment: what `swarm/members.ts` does with the two plans. Gives why it was refused, if it was. */
 function deploy(world: World, wish: Desired, serial: () => number): string | undefined {
   const own = (name: string) => world.members.find((one) => one.name === name && one.state === "ready");
   const survey = [...world.members];

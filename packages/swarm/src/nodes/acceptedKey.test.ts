@@ -1,14 +1,14 @@
 /** A host key that somebody changed on a node that is up, and a program that accepts it. */
 import { describe, expect, it } from "vitest";
+import type { SwarmClusterArgs } from "../args/components";
+import type { NodeArgs } from "../args/pools";
+import { HardenedServer } from "../hardenedServer";
+import { RefusedChangeError } from "../refusedChange";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { SwarmCluster } from "../swarmCluster";
+import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, known, plain } from "../testing/fakeCloud";
+import { madeCluster } from "../testing/madeCluster";
 import { type KnownKeys, keyInForce } from "./acceptedKey";
-import type { SwarmClusterArgs } from "./args";
-import type { NodeArgs } from "./argsPools";
-import { HardenedServer } from "./hardenedServer";
-import { RefusedChangeError } from "./refusedChange";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, known, plain } from "./testing/fakeCloud";
-import { madeCluster } from "./testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const accepted = bootstrapHostKey("another", "key", "pair").publicKey;

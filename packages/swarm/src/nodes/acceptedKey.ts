@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { Owner } from "./infrastructure";
-import { RefusedChangeError } from "./refusedChange";
-import type { PinnedHost } from "./remote/connection";
-import { firstValue } from "./remote/steps";
+import type { Owner } from "../cloud/infrastructure";
+import { RefusedChangeError } from "../refusedChange";
+import type { PinnedHost } from "../remote/connection";
+import { firstValue } from "../remote/steps";
 
 export interface AcceptedKey {
   /** For messages: `SwarmCluster "prod"`. */

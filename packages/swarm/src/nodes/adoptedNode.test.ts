@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import type { SwarmClusterArgs } from "../args/components";
+import { InvalidArgumentError } from "../args/invalidArgument";
+import type { AdoptArgs, NodeArgs } from "../args/pools";
+import { armProgram, installProgram } from "../host";
+import { type Adoption, serverProperties, type WantedShape } from "../plan/adoption";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { SwarmCluster } from "../swarmCluster";
+import { fakeCloud, hostKey, known, plain } from "../testing/fakeCloud";
 import { refuseChanges } from "./adoptedNode";
-import { type Adoption, serverProperties, type WantedShape } from "./adoption";
-import type { SwarmClusterArgs } from "./args";
-import type { AdoptArgs, NodeArgs } from "./argsPools";
-import { armProgram, installProgram } from "./host";
-import { InvalidArgumentError } from "./invalidArgument";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { fakeCloud, hostKey, known, plain } from "./testing/fakeCloud";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const there = {

@@ -1,6 +1,11 @@
 /** A node that was there before the program: it gets the host agent and its policy, and stays as it is otherwise. */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import { hostKeySchema } from "../args/hostSchema";
+import type { AdoptPlan } from "../args/poolsSchema";
+import { type Existing, numberOf, type Owner } from "../cloud/infrastructure";
+import { armProgram, installProgram, removeProgram } from "../host";
+import { PlainError } from "../plainError";
 import {
   type Adoption,
   aliasOf,
@@ -9,15 +14,10 @@ import {
   refusalText,
   type ServerShape,
   type WantedShape,
-} from "./adoption";
-import { hostKeySchema } from "./argsHostSchema";
-import type { AdoptPlan } from "./argsPoolsSchema";
+} from "../plan/adoption";
+import { digestOf, payloadOf } from "../plan/policy";
+import { agentStep, type StepPlace } from "../remote/steps";
 import type { BootedNode, HardenedNodePlan, NodeServer } from "./hardenedNode";
-import { armProgram, installProgram, removeProgram } from "./host";
-import { type Existing, numberOf, type Owner } from "./infrastructure";
-import { PlainError } from "./plainError";
-import { digestOf, payloadOf } from "./policyPlan";
-import { agentStep, type StepPlace } from "./remote/steps";
 import { checkedLater } from "./sshKeys";
 
 export interface AdoptedNodePlan

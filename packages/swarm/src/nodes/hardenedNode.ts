@@ -1,16 +1,16 @@
 /** A server from its first boot to its policy: what SwarmCluster and HardenedServer have in common. */
 import * as pulumi from "@pulumi/pulumi";
+import { type Owner, type ServerPlan, server } from "../cloud/infrastructure";
+import { type NodeFacts, type Policy, renderBundle } from "../firewall";
+import { type Additions, bootstrapProgram, claimCommand, userData, type WayOut } from "../host";
+import { bornWith } from "../maintenance/nodeProgram";
+import { digestOf, onlySsh, payloadOf } from "../plan/policy";
+import { RefusedChangeError } from "../refusedChange";
+import type { PinnedHost, ProxyTarget } from "../remote/connection";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { bootstrapStep, firstKeyOf, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "../remote/steps";
 import { hostKeyInForce } from "./acceptedKey";
-import { type NodeFacts, type Policy, renderBundle } from "./firewall";
-import { type Additions, bootstrapProgram, claimCommand, userData, type WayOut } from "./host";
-import { type Owner, type ServerPlan, server } from "./infrastructure";
 import { type KeyRotation, upgradeStep } from "./keyRotation";
-import { bornWith } from "./maintenance/nodeProgram";
-import { digestOf, onlySsh, payloadOf } from "./policyPlan";
-import { RefusedChangeError } from "./refusedChange";
-import type { PinnedHost, ProxyTarget } from "./remote/connection";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { bootstrapStep, firstKeyOf, hostKeyFrom, type PolicyStep, policyStep, type StepPlace } from "./remote/steps";
 
 export interface HardenedNodePlan extends Omit<ServerPlan, "userData"> {
   /** For messages: `SwarmCluster "prod"`. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
+import type { SwarmClusterArgs } from "../args/components";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { SwarmCluster } from "../swarmCluster";
+import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, isSecret, known, plain } from "../testing/fakeCloud";
+import { madeCluster } from "../testing/madeCluster";
+import { filesOf } from "../testing/userDataFiles";
 import { hiddenAddress, openAddress } from "./hardenedNode";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, isSecret, known, plain } from "./testing/fakeCloud";
-import { madeCluster } from "./testing/madeCluster";
-import { filesOf } from "./testing/userDataFiles";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const args: SwarmClusterArgs = {

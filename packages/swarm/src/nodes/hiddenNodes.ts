@@ -1,11 +1,11 @@
 /** What nodes without a public address need before they boot: the network's route to the way out, and the way in. */
 import * as pulumi from "@pulumi/pulumi";
-import { hostKeySchema, privateKeySchema } from "./argsHostSchema";
-import type { ClusterPlan, NodePlan } from "./clusterPlan";
+import { hostKeySchema, privateKeySchema } from "../args/hostSchema";
+import { defaultRoute, type Owner, type PrivateNetwork } from "../cloud/infrastructure";
+import type { ClusterPlan, NodePlan } from "../plan/cluster";
+import { bastionNodeOf, wayOutOf } from "../plan/privateNodes";
+import type { ReachableHost } from "../remote/sshConfig";
 import type { BootedNode, Reached } from "./hardenedNode";
-import { defaultRoute, type Owner, type PrivateNetwork } from "./infrastructure";
-import { bastionNodeOf, wayOutOf } from "./privateNodes";
-import type { ReachableHost } from "./remote/sshConfig";
 import { checkedLater } from "./sshKeys";
 
 /** A node with a public address, booted. */

@@ -1,14 +1,14 @@
 /** The SSH key becomes another one: which step comes with which key, in what order, and what a preview says of it. */
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import type { SshArgs } from "./argsHost";
-import { HardenedServer } from "./hardenedServer";
-import { addKeyProgram, removeKeyProgram, upgradeProgram } from "./host";
-import { bootstrapHostKey, fingerprintOf } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, isSecret, plain } from "./testing/fakeCloud";
-import { madeCluster } from "./testing/madeCluster";
+import type { SwarmClusterArgs } from "../args/components";
+import type { SshArgs } from "../args/host";
+import { HardenedServer } from "../hardenedServer";
+import { addKeyProgram, removeKeyProgram, upgradeProgram } from "../host";
+import { bootstrapHostKey, fingerprintOf } from "../remote/sshKey";
+import { SwarmCluster } from "../swarmCluster";
+import { type FakeCloud, type FakeOptions, fakeCloud, hostKey, isSecret, plain } from "../testing/fakeCloud";
+import { madeCluster } from "../testing/madeCluster";
 
 const was = bootstrapHostKey("the old one", "key", "pair");
 const is = bootstrapHostKey("the new one", "key", "pair");

@@ -6,9 +6,9 @@
  * A server that is made meanwhile boots with the new key: the step that lets it in runs nothing where it is new itself.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { addKeyProgram, removeKeyProgram, upgradeProgram } from "./host";
-import { fingerprintOf } from "./remote/sshKey";
-import { agentUpgradeStep, keyRemovalStep, type StepPlace } from "./remote/steps";
+import { addKeyProgram, removeKeyProgram, upgradeProgram } from "../host";
+import { fingerprintOf } from "../remote/sshKey";
+import { agentUpgradeStep, keyRemovalStep, type StepPlace } from "../remote/steps";
 
 export interface KeyRotation {
   /** The key that opened the servers so far, as a secret. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { bootstrapHostKey } from "./remote/sshKey";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { fakeCloud, known } from "../testing/fakeCloud";
 import { sshKeys } from "./sshKeys";
-import { fakeCloud, known } from "./testing/fakeCloud";
 
 beforeAll(async () => {
   await fakeCloud();

@@ -1,11 +1,11 @@
 /** The SSH key pair of a component: checked when it is known, the private half a secret whatever the program said. */
 import * as pulumi from "@pulumi/pulumi";
 import type * as z from "zod";
-import type { SshArgs } from "./argsHost";
-import { isSameKey, otherKey, privateKeySchema, publicKeySchema } from "./argsHostSchema";
-import { InvalidArgumentError, parseArgument } from "./invalidArgument";
+import type { SshArgs } from "../args/host";
+import { isSameKey, otherKey, privateKeySchema, publicKeySchema } from "../args/hostSchema";
+import { InvalidArgumentError, parseArgument } from "../args/invalidArgument";
+import { publicKeyOf } from "../remote/sshKey";
 import type { KeyRotation } from "./keyRotation";
-import { publicKeyOf } from "./remote/sshKey";
 
 export interface SshKeys {
   readonly privateKey: pulumi.Output<string>;

@@ -1,11 +1,11 @@
 /** The last step of a host that the program puts into no swarm: its policy is confirmed, and it is verified. */
 import * as pulumi from "@pulumi/pulumi";
-import { VerifyMode } from "./argsHost";
-import { agentDigest } from "./host";
-import type { VerificationReport } from "./outputs";
-import { confirmationAround, printResult } from "./remote/confirmation";
-import { lastStep, type StepPlace } from "./remote/steps";
-import { parseReport } from "./verification";
+import { VerifyMode } from "../args/host";
+import { agentDigest } from "../host";
+import type { VerificationReport } from "../outputs";
+import { confirmationAround, printResult } from "../remote/confirmation";
+import { lastStep, type StepPlace } from "../remote/steps";
+import { parseReport } from "../verification";
 
 export interface VerifyPlan {
   readonly verify: VerifyMode;

@@ -1,11 +1,11 @@
 /** Volumes of pools, as the program asks Hetzner Cloud and the hosts for them. */
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import { refuseElsewhere } from "./disks";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { SwarmCluster } from "./swarmCluster";
-import { type FakeOptions, fakeCloud } from "./testing/fakeCloud";
-import { madeCluster } from "./testing/madeCluster";
+import type { SwarmClusterArgs } from "../args/components";
+import { refuseElsewhere } from "../cloud/disks";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { SwarmCluster } from "../swarmCluster";
+import { type FakeOptions, fakeCloud } from "../testing/fakeCloud";
+import { madeCluster } from "../testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const manager = { role: "manager", count: 1 } as const;

@@ -3,10 +3,10 @@
  * swarm, whose tasks run elsewhere, and given to the node's next one.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { attachedDisks, type NodeWithDisks } from "./disks";
-import { mountProgram, mountWaitSeconds, unmountArgument } from "./host";
-import type { Owner } from "./infrastructure";
-import { type ClusterTarget, clusterStep, type StepPlace, volumesStep } from "./remote/steps";
+import { attachedDisks, type NodeWithDisks } from "../cloud/disks";
+import type { Owner } from "../cloud/infrastructure";
+import { mountProgram, mountWaitSeconds, unmountArgument } from "../host";
+import { type ClusterTarget, clusterStep, type StepPlace, volumesStep } from "../remote/steps";
 
 export interface NodeWithVolumes extends NodeWithDisks {
   readonly place: StepPlace;

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import { planCluster } from "./clusterPlan";
-import { InvalidArgumentError } from "./invalidArgument";
-import { bootstrapHostKey } from "./remote/sshKey";
+import type { SwarmClusterArgs } from "../args/components";
+import { InvalidArgumentError } from "../args/invalidArgument";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { planCluster } from "./cluster";
 
 beforeAll(() =>
   pulumi.runtime.setMocks({ newResource: () => ({ id: "", state: {} }), call: () => ({}) }, "project", "stack", true),

@@ -1,25 +1,25 @@
 /** What a SwarmCluster is going to make: its arguments, checked, with every default filled in. */
 import type * as z from "zod";
+import type { SwarmClusterArgs } from "../args/components";
+import type { NodeRole } from "../args/host";
+import { serverDefaults } from "../args/hostSchema";
+import { InvalidArgumentError, isDeferred, type Problem, parseArgument } from "../args/invalidArgument";
+import type { PolicyArgs } from "../args/policy";
+import { type AdoptPlan, nodeNames } from "../args/poolsSchema";
+import { swarmClusterSchema } from "../args/schema";
+import type { Existing } from "../cloud/infrastructure";
+import type { AddressedNode } from "../cloud/primaryIps";
+import type { NodeFacts } from "../firewall";
+import { type Additions, containerSlice, userDataBytes, userDataLimit } from "../host";
+import { bornWith } from "../maintenance/nodeProgram";
+import { bootstrapHostKey } from "../remote/sshKey";
 import type { WantedShape } from "./adoption";
-import type { SwarmClusterArgs } from "./args";
-import type { NodeRole } from "./argsHost";
-import { serverDefaults } from "./argsHostSchema";
-import type { PolicyArgs } from "./argsPolicy";
-import { type AdoptPlan, nodeNames } from "./argsPoolsSchema";
-import { swarmClusterSchema } from "./argsSchema";
-import { type VolumePlan, volumeName } from "./disks";
-import type { NodeFacts } from "./firewall";
-import { type Additions, containerSlice, userDataBytes, userDataLimit } from "./host";
-import type { Existing } from "./infrastructure";
-import { InvalidArgumentError, isDeferred, type Problem, parseArgument } from "./invalidArgument";
-import { type LoadBalancerPlan, planBalancer, withBalancer } from "./loadBalancerPlan";
-import { bornWith } from "./maintenance/nodeProgram";
-import { nodesRange } from "./networkPlan";
+import { type LoadBalancerPlan, planBalancer, withBalancer } from "./loadBalancer";
+import { nodesRange } from "./network";
 import { placementGroups } from "./placement";
-import { knownNow, onlySsh, payloadOf } from "./policyPlan";
-import type { AddressedNode } from "./primaryIps";
+import { knownNow, onlySsh, payloadOf } from "./policy";
 import { wayOutOf } from "./privateNodes";
-import { bootstrapHostKey } from "./remote/sshKey";
+import { type VolumePlan, volumeName } from "./volumes";
 
 /** Label of everything of a cluster in Hetzner Cloud; SSH's firewall finds the servers by it. */
 export const clusterLabel = "hcloud-swarm-cluster";

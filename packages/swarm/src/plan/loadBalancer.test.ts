@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import type { LoadBalancerArgs } from "./argsLoadBalancer";
-import { formatAddress4, lastOf, parseAddress4, parseRange4 } from "./cidr";
-import { factsOf, planCluster } from "./clusterPlan";
-import { exposureOf, normalizePolicy, type Policy, type PolicyInput } from "./firewall";
-import { policies } from "./firewall/testing/arbitraries";
-import { withBalancer } from "./loadBalancerPlan";
-import { payloadOf } from "./policyPlan";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { contains, networkList } from "./testing/evaluator";
+import { formatAddress4, lastOf, parseAddress4, parseRange4 } from "../args/cidr";
+import type { SwarmClusterArgs } from "../args/components";
+import type { LoadBalancerArgs } from "../args/loadBalancer";
+import { exposureOf, normalizePolicy, type Policy, type PolicyInput } from "../firewall";
+import { policies } from "../firewall/testing/arbitraries";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { contains, networkList } from "../testing/evaluator";
+import { factsOf, planCluster } from "./cluster";
+import { withBalancer } from "./loadBalancer";
+import { payloadOf } from "./policy";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const { publicKey: hostKey } = bootstrapHostKey("a test", "of a", "host");

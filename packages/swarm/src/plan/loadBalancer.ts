@@ -1,10 +1,11 @@
 /** A cluster's load balancer as plain data: its address, what it makes of the policy, and what is wrong with it. */
-import { serverDefaults } from "./argsHostSchema";
-import { balancerLimits, type LoadBalancerInput } from "./argsLoadBalancerSchema";
-import { contains, formatAddress4, formatRange4, lastOf, parseAddress4, parseRange4, type Range4 } from "./cidr";
-import { mergeEntries, type Policy, type PolicyEntry, swarmPorts } from "./firewall";
-import type { Issue } from "./invalidArgument";
-import { gatewayOf } from "./networkPlan";
+
+import { contains, formatAddress4, formatRange4, lastOf, parseAddress4, parseRange4, type Range4 } from "../args/cidr";
+import { serverDefaults } from "../args/hostSchema";
+import type { Issue } from "../args/invalidArgument";
+import { balancerLimits, type LoadBalancerInput } from "../args/loadBalancerSchema";
+import { mergeEntries, type Policy, type PolicyEntry, swarmPorts } from "../firewall";
+import { gatewayOf } from "./network";
 
 /** The arguments of a cluster, as far as its load balancer depends on them. */
 export interface BalancedCluster {

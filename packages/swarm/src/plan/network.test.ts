@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { gatewayOf, nodesRange } from "./networkPlan";
+import { gatewayOf, nodesRange } from "./network";
 
 it.each([
   ["10.0.0.0/16", "10.0.0.1"],

@@ -1,11 +1,9 @@
 /** From the policy that a component is given to the payload of each node. */
 import { createHash } from "node:crypto";
-import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
-import type { PolicyArgs } from "./argsPolicy";
+import { InvalidArgumentError, isDeferred, parseArgument } from "../args/invalidArgument";
+import type { PolicyArgs } from "../args/policy";
 import {
-  type CloudFirewallOptions,
-  compileCloudFirewall,
   compileRuleset,
   exposureOf,
   type NodeFacts,
@@ -14,10 +12,7 @@ import {
   payloadWithoutPeers,
   policySchema,
   renderPayload,
-} from "./firewall";
-import { InvalidArgumentError, isDeferred, parseArgument } from "./invalidArgument";
-
-type CloudFirewallPlan = Required<Pick<CloudFirewallOptions, "beyondLimits">>;
+} from "../firewall";
 
 /** Stands for a source that is known later, in the check of everything else (TEST-NET-1, RFC 5737). */
 const placeholder = "192.0.2.1";
@@ -80,50 +75,6 @@ export function exposureTable(
 /** The name by which a host agent knows a payload: SHA-256, in hex, of the bundle without its peers. */
 export function digestOf(bundle: string): string {
   return createHash("sha256").update(payloadWithoutPeers(bundle)).digest("hex");
-}
-
-/** What `infrastructure.ts` makes the cloud firewalls of. */
-export function cloudFirewalls<P extends { enabled: boolean } & CloudFirewallPlan>(
-  plan: { readonly component: string; readonly cloudFirewall: P; readonly policy: Policy },
-  policy: pulumi.Output<Policy>,
-  selector: string,
-) {
-  const rules = () => policy.apply((complete) => cloudRulesOf(plan.component, complete, plan.cloudFirewall));
-  const { port, sources } = plan.policy.ssh;
-  const sshDigest = createHash("sha256")
-    .update(JSON.stringify([port, sources]))
-    .digest("hex")
-    .slice(0, 8);
-  return { ...plan.cloudFirewall, rules, sshDigest, selector };
-}
-
-export interface CloudRules {
-  readonly ssh: hcloud.types.input.FirewallRule[];
-  readonly others: hcloud.types.input.FirewallRule[];
-}
-
-/**
- * The rules of the cloud firewall that say what the policy says, those of SSH apart.
- * @throws InvalidArgumentError where it cannot say it and the host alone may not be left to.
- */
-export function cloudRulesOf(component: string, policy: Policy, { beyondLimits }: CloudFirewallPlan): CloudRules {
-  const { rules, gaps } = compileCloudFirewall(policy, { beyondLimits });
-  const refused = gaps.filter((gap) => gap.outcome === "refused");
-  if (refused.length > 0) {
-    const allowed = "what a Hetzner Cloud Firewall can say, or cloudFirewall.beyondLimits: pass";
-    throw new InvalidArgumentError(
-      component,
-      refused.map(({ entry, message }) => ({ path: "policy", given: `${entry} (${message})`, allowed })),
-    );
-  }
-  for (const gap of gaps) void pulumi.log.warn(`${component}: ${gap.message}`);
-  const nothingButSsh = { ...onlySsh(policy), icmp: { echo: false } };
-  const ssh = new Set(compileCloudFirewall(nothingButSsh, { beyondLimits }).rules.map((rule) => rule.description));
-  const all = rules.map((rule) => ({ ...rule, sourceIps: [...rule.sourceIps] }));
-  return {
-    ssh: all.filter((rule) => ssh.has(rule.description)),
-    others: all.filter((rule) => !ssh.has(rule.description)),
-  };
 }
 
 function hasDeferred(value: unknown): boolean {

@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import type { BastionArgs } from "./argsPrivate";
-import { factsOf, planCluster } from "./clusterPlan";
-import { InvalidArgumentError } from "./invalidArgument";
+import type { SwarmClusterArgs } from "../args/components";
+import { InvalidArgumentError } from "../args/invalidArgument";
+import type { BastionArgs } from "../args/privateNodes";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { factsOf, planCluster } from "./cluster";
 import { bastionNodeOf } from "./privateNodes";
-import { bootstrapHostKey } from "./remote/sshKey";
 
 beforeAll(() =>
   pulumi.runtime.setMocks({ newResource: () => ({ id: "", state: {} }), call: () => ({}) }, "project", "stack", true),

@@ -1,8 +1,9 @@
 /** Nodes without a public address, checked and planned. Plain data in, plain data out. */
-import type { BastionInput } from "./argsPrivateSchema";
-import type { WayOut } from "./host";
-import type { Issue } from "./invalidArgument";
-import { gatewayOf } from "./networkPlan";
+
+import type { Issue } from "../args/invalidArgument";
+import type { BastionInput } from "../args/privateNodesSchema";
+import type { WayOut } from "../host";
+import { gatewayOf } from "./network";
 
 /** A node as far as it matters here. */
 export interface PlannedNode {

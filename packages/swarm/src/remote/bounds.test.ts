@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import type * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "../args";
+import type { SwarmClusterArgs } from "../args/components";
 import { HostHardening } from "../hostHardening";
 import { SwarmCluster } from "../swarmCluster";
 import { fakeCloud, hostKey, plain } from "../testing/fakeCloud";

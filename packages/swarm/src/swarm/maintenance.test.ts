@@ -2,11 +2,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
-import type { MaintenanceArgs, SwarmClusterArgs } from "./args";
-import { planCluster } from "./clusterPlan";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { type FakeCloud, type FakeOptions, isSecret, known, plain, tokens } from "./testing/fakeCloud";
-import { madeCluster } from "./testing/madeCluster";
+import type { MaintenanceArgs, SwarmClusterArgs } from "../args/components";
+import { planCluster } from "../plan/cluster";
+import { bootstrapHostKey } from "../remote/sshKey";
+import { type FakeCloud, type FakeOptions, isSecret, known, plain, tokens } from "../testing/fakeCloud";
+import { madeCluster } from "../testing/madeCluster";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const pools: SwarmClusterArgs["pools"] = {

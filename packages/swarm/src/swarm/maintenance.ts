@@ -5,11 +5,11 @@
  * unfinished at once: every node's drain depends on the node before being back, and a step that fails ends the row.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { activateProgram, drainProgram } from "./maintenance/managerProgram";
-import { prepareProgram, verifyProgram, workProgram } from "./maintenance/nodeProgram";
-import { type MaintenanceSettings, planMaintenance, type Turn, tokenOf } from "./maintenance/plan";
-import type { SwarmNode } from "./membership/plan";
-import { maintenanceStep, type StepPlace } from "./remote/steps";
+import { activateProgram, drainProgram } from "../maintenance/managerProgram";
+import { prepareProgram, verifyProgram, workProgram } from "../maintenance/nodeProgram";
+import { type MaintenanceSettings, planMaintenance, type Turn, tokenOf } from "../maintenance/plan";
+import type { SwarmNode } from "../membership/plan";
+import { maintenanceStep, type StepPlace } from "../remote/steps";
 
 export interface MaintainedNode extends SwarmNode {
   readonly serverName: string;

@@ -1,12 +1,20 @@
 /** The swarm's life, as the program asks for it: which steps there are, in what order, and which of them have nothing to do. */
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import type { SwarmClusterArgs } from "./args";
-import type { PoolArgs } from "./argsPools";
-import { bootstrapHostKey } from "./remote/sshKey";
-import { type FakeCloud, type FakeMember, type FakeOptions, isSecret, known, plain, tokens } from "./testing/fakeCloud";
-import { madeCluster, refusedCluster } from "./testing/madeCluster";
-import { filesOf } from "./testing/userDataFiles";
+import type { SwarmClusterArgs } from "../args/components";
+import type { PoolArgs } from "../args/pools";
+import { bootstrapHostKey } from "../remote/sshKey";
+import {
+  type FakeCloud,
+  type FakeMember,
+  type FakeOptions,
+  isSecret,
+  known,
+  plain,
+  tokens,
+} from "../testing/fakeCloud";
+import { madeCluster, refusedCluster } from "../testing/madeCluster";
+import { filesOf } from "../testing/userDataFiles";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const named = (role: "manager" | "worker", ...names: string[]): PoolArgs => ({

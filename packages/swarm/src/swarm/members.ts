@@ -5,27 +5,27 @@
  * deletes last.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { applyPolicy, type BootedNode } from "./hardenedNode";
-import { agentDigest } from "./host";
-import type { Owner } from "./infrastructure";
-import type { MaintenanceSettings } from "./maintenance/plan";
-import { accessOf, type ManagerAccount, spokesman } from "./membership/locate";
-import { forgetLabels, nodeLabelsProgram, nodeLabelsWaitSeconds } from "./membership/nodeLabels";
-import { planMembership, type SwarmNode } from "./membership/plan";
-import { memberResult } from "./membership/result";
-import { membershipProgram, membershipWaitSeconds } from "./membership/script";
-import { settledProgram } from "./membership/settled";
-import { parseSurvey, type SwarmAccess, surveyProgram } from "./membership/survey";
-import { type SwarmWideSettings, swarmSettingsProgram } from "./membership/swarmSettings";
-import { planHandover, planTransition, QuorumError } from "./membership/transition";
-import { transitionProgram, transitionWaitSeconds } from "./membership/transitionScript";
-import type { VerificationReport } from "./outputs";
-import { withoutProtected } from "./protectedServers";
-import { RefusedChangeError } from "./refusedChange";
-import { confirmationAround, printResult, settleCommand } from "./remote/confirmation";
-import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "./remote/steps";
-import { maintainNodes } from "./swarmMaintenance";
-import { attachVolumes, type NodeWithVolumes } from "./volumes";
+import type { Owner } from "../cloud/infrastructure";
+import { withoutProtected } from "../cloud/protectedServers";
+import { agentDigest } from "../host";
+import type { MaintenanceSettings } from "../maintenance/plan";
+import { accessOf, type ManagerAccount, spokesman } from "../membership/locate";
+import { forgetLabels, nodeLabelsProgram, nodeLabelsWaitSeconds } from "../membership/nodeLabels";
+import { planMembership, type SwarmNode } from "../membership/plan";
+import { memberResult } from "../membership/result";
+import { membershipProgram, membershipWaitSeconds } from "../membership/script";
+import { settledProgram } from "../membership/settled";
+import { parseSurvey, type SwarmAccess, surveyProgram } from "../membership/survey";
+import { type SwarmWideSettings, swarmSettingsProgram } from "../membership/swarmSettings";
+import { planHandover, planTransition, QuorumError } from "../membership/transition";
+import { transitionProgram, transitionWaitSeconds } from "../membership/transitionScript";
+import { applyPolicy, type BootedNode } from "../nodes/hardenedNode";
+import { attachVolumes, type NodeWithVolumes } from "../nodes/volumes";
+import type { VerificationReport } from "../outputs";
+import { RefusedChangeError } from "../refusedChange";
+import { confirmationAround, printResult, settleCommand } from "../remote/confirmation";
+import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastStep, peersStep } from "../remote/steps";
+import { maintainNodes } from "./maintenance";
 
 export interface SwarmServer extends SwarmNode, BootedNode, Pick<NodeWithVolumes, "pool" | "location" | "volumes"> {
   /** Its name in Hetzner Cloud, which is its name in the swarm. */

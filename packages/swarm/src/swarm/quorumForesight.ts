@@ -6,11 +6,11 @@ import { AsyncResource } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod";
-import type { ClusterPlan } from "./clusterPlan";
-import { callsHooks } from "./engine/hooks";
-import { stackStates, thisStack } from "./engine/stackState";
-import type { StackState } from "./engine/state";
-import { foreseen } from "./membership/foresight";
+import { callsHooks } from "../engine/hooks";
+import { stackStates, thisStack } from "../engine/stackState";
+import type { StackState } from "../engine/state";
+import { foreseen } from "../membership/foresight";
+import type { ClusterPlan } from "../plan/cluster";
 
 export interface QuorumForesight {
   /** The component's own options, and the hook that sees its managers change. */

@@ -1,5 +1,5 @@
 /** A cluster in the mocks. */
-import type { SwarmClusterArgs } from "../args";
+import type { SwarmClusterArgs } from "../args/components";
 import { SwarmCluster } from "../swarmCluster";
 import { type FakeCloud, type FakeOptions, fakeCloud } from "./fakeCloud";
 
