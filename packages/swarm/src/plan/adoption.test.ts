@@ -92,7 +92,7 @@ describe("ignoredProperties", () => {
   });
 
   it("knows every argument that the provider's package has", () => {
-    const file = join(__dirname, "../node_modules/@pulumi/hcloud/server.d.ts");
+    const file = join(__dirname, "../../node_modules/@pulumi/hcloud/server.d.ts");
     const [, args = ""] = readFileSync(file, "utf8").split("export interface ServerArgs {");
     const names = [...args.matchAll(/^ {4}(\w+)\??: /gm)].map((match) => match[1]);
     expect(names.sort()).toEqual([...serverProperties].sort());
