@@ -6,17 +6,16 @@ import { type CloudOptions, type Deployment, openDeployment } from "./cloud";
 export const timeout = 1_200_000;
 
 /** The deployment of all tests of the file that asks for it, as {@link openDeployment} opens it; it can be used inside of them. */
-export function fileDeployment(options?: CloudOptions, ...flags: string[]): Deployment {
+export function fileDeployment(options?: CloudOptions, ...flags: string[]): Omit<Deployment, "close"> {
   let deployment: Deployment | undefined;
   const opened = (): Deployment => {
     if (deployment === undefined) throw new Error("a file's deployment is there only while its tests run");
     return deployment;
   };
-  const close = async () => deployment?.close();
   beforeAll(async () => {
     deployment = await openDeployment(options, ...flags);
   }, timeout);
-  afterAll(close);
+  afterAll(() => deployment?.close());
   return {
     get cloud() {
       return opened().cloud;
@@ -25,7 +24,6 @@ export function fileDeployment(options?: CloudOptions, ...flags: string[]): Depl
       return opened().project;
     },
     apply: (...args) => opened().apply(...args),
-    close,
   };
 }
 

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HardenedServerArgs } from "./args/components";
+import { completePolicy, knownNow } from "./args/deferred";
 import { hostName } from "./args/hostSchema";
 import { parseArgument } from "./args/invalidArgument";
 import { hardenedServerSchema } from "./args/schema";
@@ -12,7 +13,7 @@ import { announceRotation, retireKey, shownRotation } from "./nodes/keyRotation"
 import { sshKeys } from "./nodes/sshKeys";
 import { verifyHost } from "./nodes/verifiedHost";
 import type { VerificationReport } from "./outputs";
-import { completePolicy, exposureTable, knownNow, payloadOf } from "./plan/policy";
+import { exposureTable, payloadOf } from "./plan/policy";
 import { sshConfig } from "./remote/sshConfig";
 
 /** Label of the server in Hetzner Cloud; SSH's firewall finds it by it. */

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostHardeningArgs } from "./args/components";
+import { completePolicy, knownNow } from "./args/deferred";
 import { hostKeySchema, privateKeySchema } from "./args/hostSchema";
 import { parseArgument } from "./args/invalidArgument";
 import { hostHardeningSchema } from "./args/schema";
@@ -8,7 +9,7 @@ import { armProgram, installProgram, removeProgram } from "./host";
 import { checkedLater } from "./nodes/sshKeys";
 import { verifyHost } from "./nodes/verifiedHost";
 import type { VerificationReport } from "./outputs";
-import { completePolicy, digestOf, exposureTable, knownNow, payloadOf } from "./plan/policy";
+import { digestOf, exposureTable, payloadOf } from "./plan/policy";
 import { agentStep, policyStep, type StepPlace } from "./remote/steps";
 
 /**

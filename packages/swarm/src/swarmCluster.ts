@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { SwarmClusterArgs } from "./args/components";
+import { completePolicy } from "./args/deferred";
 import { deletedInTurn } from "./cloud/deletionOrder";
 import { cloudFirewalls } from "./cloud/firewalls";
 import {
@@ -25,7 +26,7 @@ import type { ClusterNode, VerificationReport } from "./outputs";
 import { publicSwarmWarning, swarmAddress } from "./plan/adoption";
 import { type ClusterPlan, clusterLabel, factsOf, givenPolicy, type NodePlan, planCluster } from "./plan/cluster";
 import { withBalancer } from "./plan/loadBalancer";
-import { completePolicy, exposureTable } from "./plan/policy";
+import { exposureTable } from "./plan/policy";
 import { sshConfig } from "./remote/sshConfig";
 import { makeSwarm } from "./swarm/members";
 import { quorumForesight } from "./swarm/quorumForesight";

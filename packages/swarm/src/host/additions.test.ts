@@ -62,6 +62,21 @@ describe("additions in user-data", () => {
     expect(modes(text)).toEqual([...modes(userData(plan)), "0600"]);
   });
 
+  it("are never longer packed with everything else than as they are, so that what is refused could not fit", () => {
+    const content = fc.oneof(
+      fc.string({ maxLength: 1500 }),
+      fc.string({ unit: "binary", maxLength: 500 }),
+      fc.base64String(),
+    );
+    fc.assert(
+      fc.property(content, fc.array(fc.string({ maxLength: 60 }), { maxLength: 4 }), (text, runcmd) => {
+        const writeFiles = [{ path: "/etc/any", content: text, permissions: "0644" }];
+        const given = { ...plan, additions: { packages: ["jq"], writeFiles, runcmd } };
+        expect(userDataBytes(given)).toBeLessThanOrEqual(Buffer.byteLength(userData(given)));
+      }),
+    );
+  });
+
   it("keep every text as it is", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 300 }), (content) => {

@@ -1,6 +1,7 @@
 /** What a SwarmCluster is going to make: its arguments, checked, with every default filled in. */
 import type * as z from "zod";
 import type { SwarmClusterArgs } from "../args/components";
+import { knownNow } from "../args/deferred";
 import type { NodeRole } from "../args/host";
 import { serverDefaults } from "../args/hostSchema";
 import { InvalidArgumentError, isDeferred, type Problem, parseArgument } from "../args/invalidArgument";
@@ -17,7 +18,7 @@ import type { WantedShape } from "./adoption";
 import { type LoadBalancerPlan, planBalancer, withBalancer } from "./loadBalancer";
 import { nodesRange } from "./network";
 import { placementGroups } from "./placement";
-import { knownNow, onlySsh, payloadOf } from "./policy";
+import { onlySsh, payloadOf } from "./policy";
 import { wayOutOf } from "./privateNodes";
 import { type VolumePlan, volumeName } from "./volumes";
 

@@ -1,8 +1,6 @@
-/** From the policy that a component is given to the payload of each node. */
+/** From the policy to the payload of each node, and to what the outside can reach. */
 import { createHash } from "node:crypto";
-import * as pulumi from "@pulumi/pulumi";
-import { InvalidArgumentError, isDeferred, parseArgument } from "../args/invalidArgument";
-import type { PolicyArgs } from "../args/policy";
+import { InvalidArgumentError } from "../args/invalidArgument";
 import {
   compileRuleset,
   exposureOf,
@@ -10,30 +8,8 @@ import {
   type Policy,
   PolicyError,
   payloadWithoutPeers,
-  policySchema,
   renderPayload,
 } from "../firewall";
-
-/** Stands for a source that is known later, in the check of everything else (TEST-NET-1, RFC 5737). */
-const placeholder = "192.0.2.1";
-
-/** The arguments as far as they are known, for a schema to check before anything is created. */
-export function knownNow(value: unknown): unknown {
-  if (isDeferred(value)) return placeholder;
-  if (Array.isArray(value)) return value.map(knownNow);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, knownNow(inner)]));
-}
-
-/** The policy with every source known. `checked` is what the constructor found in `args`, placeholders in it. */
-export function completePolicy(
-  component: string,
-  args: PolicyArgs | undefined,
-  checked: Policy,
-): pulumi.Output<Policy> {
-  if (!hasDeferred(args)) return pulumi.output(checked);
-  return pulumi.output(args).apply((known) => parseArgument(component, policySchema, known, "policy"));
-}
 
 /**
  * The payload of one node.
@@ -75,9 +51,4 @@ export function exposureTable(
 /** The name by which a host agent knows a payload: SHA-256, in hex, of the bundle without its peers. */
 export function digestOf(bundle: string): string {
   return createHash("sha256").update(payloadWithoutPeers(bundle)).digest("hex");
-}
-
-function hasDeferred(value: unknown): boolean {
-  if (isDeferred(value)) return true;
-  return typeof value === "object" && value !== null && Object.values(value).some(hasDeferred);
 }
