@@ -67,7 +67,12 @@ until_true "$seconds" has_leader || {
   [ -z "$forgets" ] || { say 'this is no manager of a swarm any more: the labels of the nodes stay'; exit 0; }
   fail 'the swarm has no leader: its quorum is lost'
 }
-members=$(for id in $(docker node ls --quiet); do printf '%s %s\\n' "$id" "$(of_node "$id" '{{.Description.Hostname}}')"; done)
+# Asked again where Docker does not answer, or a node would count as none of this swarm.
+list_members() {
+  ids=$(docker node ls --quiet) &&
+    members=$(for id in $ids; do hostname=$(of_node "$id" '{{.Description.Hostname}}') || exit 1; printf '%s %s\\n' "$id" "$hostname"; done)
+}
+until_true "$seconds" list_members || fail 'the swarm does not list its nodes'
 # Not in a pipe, whose loop would be a process of its own.
 while read -r name pairs; do
   [ -n "$name" ] || continue

@@ -84,13 +84,16 @@ wait_for() {
   shift
   until_true "$seconds" "$@" || fail "$waited_for: not within $seconds s; local state: $(info LocalNodeState) $(info Error)"
 }
-engine_answers() { docker info >/dev/null 2>&1; }
+find_root() { root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null); }
+# learn FIELD: what Docker says of it, in $learnt. No answer is no value: a slow Docker is asked again.
+learn() { wait_for "waiting for Docker to tell the $1 of its swarm" ask "$1"; }
+ask() { learnt=$(info "$1"); }
 is_active() { [ "$(info LocalNodeState)" = active ]; }
 
 # The swarm that this node belongs to, from its certificate: workers have no other way to tell.
 own_swarm_id() {
   openssl x509 -noout -subject -nameopt multiline \\
-    -in "$(docker info --format '{{.DockerRootDir}}')/swarm/certificates/swarm-node.crt" |
+    -in "$root/swarm/certificates/swarm-node.crt" |
     sed -n 's/^ *organizationName *= *//p'
 }
 
@@ -148,8 +151,9 @@ init_swarm() {
   [ "$status" = 200 ] || fail "init was refused ($status): $(cat "$answer")"
 }
 
-wait_for 'waiting for Docker to answer' engine_answers
-case $(info LocalNodeState) in
+wait_for 'waiting for Docker to answer' find_root
+learn LocalNodeState
+case $learnt in
 inactive)
   "\${action}_swarm"
   members_new=yes
@@ -159,7 +163,7 @@ locked)
   fail "this manager is locked since its Docker was started again: run 'docker swarm unlock' on it, with the output unlockKey, and" \\
     'deploy again'
   ;;
-*) fail "the node's swarm state is '$(info LocalNodeState)' ($(info Error))" ;;
+*) fail "the node's swarm state is '$learnt' ($(info Error))" ;;
 esac
 wait_for 'waiting to become a member of the swarm' is_active
 
@@ -168,16 +172,19 @@ members_swarm_id=$(own_swarm_id)
 if [ -n "$swarm_id" ] && [ "$members_swarm_id" != "$swarm_id" ]; then
   fail "this node is in swarm $members_swarm_id, not in $swarm_id; 'docker swarm leave' on it and deploy again"
 fi
-members_node_id=$(info NodeID)
-[ "$(info NodeAddr)" = "$private_ip" ] || fail "this node advertises $(info NodeAddr), not its private address $private_ip"
+learn NodeID
+members_node_id=$learnt
+learn NodeAddr
+[ "$learnt" = "$private_ip" ] || fail "this node advertises $learnt, not its private address $private_ip"
 
 ingress_mtu() { docker network inspect ingress --format '{{index .Options "com.docker.network.driver.mtu"}}' 2>/dev/null; }
+list_services() { services=$(docker service ls --quiet); }
 remove_ingress() { case $(engine DELETE /networks/ingress '') in 204 | 404) ;; *) return 1 ;; esac; }
 create_ingress() { case $(engine POST /networks/create "$ingress") in 201) ;; *) return 1 ;; esac; }
 if [ "$action" = init ]; then
   # The ingress network that swarm makes by itself is for a 1500-byte network. It can only be replaced while no
   # service uses it, so a swarm that has services keeps what it has.
-  services=$(docker service ls --quiet)
+  wait_for 'waiting for the list of services' list_services
   if [ "$(ingress_mtu)" != "$mtu" ] && [ -z "$services" ]; then
     wait_for 'waiting for the default ingress network to go' remove_ingress
     wait_for 'waiting for an ingress network with the right MTU' create_ingress
@@ -187,11 +194,15 @@ fi
 
 function tell(settings: SwarmWideSettings): string {
   return `${swarmSettingsProgram(settings)}
-if [ "$(info ControlAvailable)" = true ]; then
+join_tokens() {
+  members_worker_token=$(docker swarm join-token --quiet worker) &&
+    members_manager_token=$(docker swarm join-token --quiet manager)
+}
+learn ControlAvailable
+if [ "$learnt" = true ]; then
   settle_swarm
   members_unlock_key=$(unlock_key)
-  members_worker_token=$(docker swarm join-token --quiet worker)
-  members_manager_token=$(docker swarm join-token --quiet manager)
+  wait_for 'waiting for the join tokens' join_tokens
 fi
 `;
 }
