@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -48,6 +48,7 @@ case "$method $url" in
 */swarm/init) echo active >"$FAKE/state"; echo true >"$FAKE/control"; cat "$FAKE/next-addr" >"$FAKE/addr"; echo swarm-new >"$FAKE/cluster"; : >"$FAKE/ingress" ;;
 */swarm/leave*) echo inactive >"$FAKE/state" ;;
 */swarm/join) if [ -e "$FAKE/refuse" ] && echo "$sent" | grep -q "$(cat "$FAKE/refuse")"; then status=500; echo '{"message":"invalid join token"}' >"$out"
+  elif [ -s "$FAKE/slow" ]; then sed -i 1d "$FAKE/slow"; echo error >"$FAKE/state"; echo 'context deadline exceeded' >"$FAKE/error"
   else echo active >"$FAKE/state"; cat "$FAKE/next-control" >"$FAKE/control"; cat "$FAKE/next-addr" >"$FAKE/addr"; echo swarm-1 >"$FAKE/cluster"; fi ;;
 *DELETE*) rm -f "$FAKE/ingress"; status=204 ;;
 */networks/create) if [ -e "$FAKE/busy" ]; then rm "$FAKE/busy"; status=409; else echo 1450 >"$FAKE/ingress"; status=201; fi ;;
@@ -85,6 +86,12 @@ printf '%s %s %s %s\\n' "$members_swarm_id" "$members_node_id" "\${members_worke
   });
   return { status, stdout, stderr };
 }
+
+/** Paths of the Engine API that were asked, of those that begin so. */
+const asked = (path: string) => {
+  const paths = [...read("requests").matchAll(/^\w+ http:\/\/localhost(\S+)/gm)].map(([, found]) => found ?? "");
+  return paths.filter((found) => found.startsWith(path));
+};
 
 const init: InitStep = {
   action: "init",
@@ -168,6 +175,9 @@ describe("init", () => {
     ["locked", "run 'docker swarm unlock' on it"],
   ])("does not touch a swarm whose state is %s", (state, message) => {
     set({ state, error: "why" });
+    // It was a member once: what Docker says is not of its first try.
+    mkdirSync(join(dir, "swarm/certificates"), { recursive: true });
+    set({ "swarm/certificates/swarm-node.crt": "a certificate" });
     const done = run(init);
     expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(message) });
     expect(read("requests")).toBe("");
@@ -298,6 +308,30 @@ describe("join", () => {
         /waiting to become a member of the swarm: not within 3 s; local state: pending connection refused/,
       ),
     });
+  });
+
+  it("begins again, once, when the managers were too slow: Docker has given the join up", () => {
+    set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false", slow: "once" });
+    expect(run(join_)).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining("did not get in (context deadline exceeded): it begins again"),
+    });
+    expect(asked("/swarm/")).toEqual(["/swarm/join", "/swarm/leave?force=1", "/swarm/join"]);
+  });
+
+  it("begins no third time", () => {
+    set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false", slow: "once\ntwice\nthrice" });
+    expect(run(join_)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("once more: not within 3 s; local state: error context deadline exceeded"),
+    });
+    expect(asked("/swarm/join")).toHaveLength(2);
+  });
+
+  it("begins again where an earlier step left it so", () => {
+    set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false", state: "error", error: "deadline" });
+    expect(run(join_).status).toBe(0);
+    expect(asked("/swarm/")).toEqual(["/swarm/leave?force=1", "/swarm/join"]);
   });
 
   it("removes the file that held the engine's answers", () => {

@@ -35,12 +35,17 @@ export interface JoinStep extends EveryStep {
 
 /** Bounds one request to the Engine API, in seconds. */
 const requestSeconds = 120;
+/** Times that a node tries to get in. */
+const joins = 2;
 /** Managers that a node which joins may ask in vain, each with a request to join and one to take that back. */
 const managersInVain = 7;
 
-/** At most how long the program waits, in seconds: six times for itself, and a quarter longer for the peers; and for answers. */
+/**
+ * At most how long the program waits, in seconds: seven times for itself, and each time that it joins a quarter longer for the
+ * peers and once for a manager; and for answers.
+ */
 export function membershipWaitSeconds(waitSeconds: number): number {
-  return 7 * waitSeconds + 2 * managersInVain * requestSeconds;
+  return 7 * waitSeconds + joins * (3 * waitSeconds + 2 * managersInVain * requestSeconds);
 }
 
 /** Addresses of the other nodes, one a line, as the host agent keeps them. */
@@ -89,6 +94,15 @@ find_root() { root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null); }
 learn() { wait_for "waiting for Docker to tell the $1 of its swarm" ask "$1"; }
 ask() { learnt=$(info "$1"); }
 is_active() { [ "$(info LocalNodeState)" = active ]; }
+# Docker gives up a join for which the managers were too slow, and does not try again. Who has no certificate was never a member.
+in_vain() { [ "$(info LocalNodeState)" = error ] && [ ! -s "$root/swarm/certificates/swarm-node.crt" ]; }
+is_decided() { is_active || in_vain; }
+begin_again() {
+  printf 'swarm: this node did not get in (%s): it begins again\\n' "$(info Error)" >&2
+  engine POST '/swarm/leave?force=1' '' >/dev/null
+  "\${action}_swarm"
+  members_new=yes
+}
 
 # The swarm that this node belongs to, from its certificate: workers have no other way to tell.
 own_swarm_id() {
@@ -159,13 +173,21 @@ inactive)
   members_new=yes
   ;;
 active | pending) ;;
+error)
+  in_vain || fail "the node's swarm state is 'error' ($(info Error))"
+  begin_again
+  ;;
 locked)
   fail "this manager is locked since its Docker was started again: run 'docker swarm unlock' on it, with the output unlockKey, and" \\
     'deploy again'
   ;;
 *) fail "the node's swarm state is '$learnt' ($(info Error))" ;;
 esac
-wait_for 'waiting to become a member of the swarm' is_active
+wait_for 'waiting to become a member of the swarm' is_decided
+if in_vain; then
+  begin_again
+  wait_for 'waiting to become a member of the swarm, once more' is_active
+fi
 
 members_swarm_id=$(own_swarm_id)
 [ -n "$members_swarm_id" ] || fail 'the certificate of this node names no swarm'
