@@ -17,10 +17,14 @@ export interface Port {
 interface PolicyInput {
   readonly publishedPorts: readonly Port[];
   readonly trustedInterfaces: readonly string[];
+  readonly hostServices?: readonly Port[];
 }
 
-/** The policy of program/index.ts, with more ports or other SSH sources where an attack needs them. */
-export function attackPolicy(extra: readonly Port[] = [], without: readonly number[] = []): PolicyInput {
+/** The policy of program/index.ts, with more that is open where an attack needs it. */
+export function attackPolicy(
+  extra: readonly Port[] = [],
+  more: Pick<PolicyInput, "hostServices"> = {},
+): PolicyInput {
   const ports: Port[] = [
     { port: 80 },
     { port: 443 },
@@ -29,11 +33,11 @@ export function attackPolicy(extra: readonly Port[] = [], without: readonly numb
     { port: 9003, protocol: "sctp" },
     ...extra,
   ];
-  return { publishedPorts: ports.filter(({ port }) => !without.includes(port)), trustedInterfaces: ["attk0"] };
+  return { publishedPorts: ports, trustedInterfaces: ["attk0"], ...more };
 }
 
 /** The bundle of a node of the attacked cluster; without `peers` those in force stay. */
-export function bundleFor(node: ClusterNode, policy: PolicyInput, peers?: readonly string[]): string {
+export function bundleFor(node: Pick<ClusterNode, "name" | "role">, policy: PolicyInput, peers?: readonly string[]): string {
   const name = node.name.slice("attack-".length);
   const payload = renderPayload(
     compileRuleset(normalizePolicy(policy), {

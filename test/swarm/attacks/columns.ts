@@ -57,6 +57,9 @@ export const ufwDockerLines: readonly string[] = [
   "ip6tables -A INPUT -j DROP",
 ];
 
+/** What is run on a node of the ready cluster to have these rules there. */
+export const linesOf = (column: Column): readonly string[] => lines[column];
+
 const lines: Readonly<Record<Column, readonly string[]>> = {
   bare: [takeOursAway],
   seed: [takeOursAway, ...seedLines],

@@ -22,8 +22,8 @@ replaces what is there of the same attack, version and column; the rest stays. E
   --only NAME       only this attack; may be repeated
   --group GROUP     packets, drift or lifecycle
   --column NAME     only under this rule set; may be repeated: ${columns.join(", ")}. Without bare, closed proves nothing
-  --resume          leave out what the table has and is as it must be: goes on after an interruption, tries again what failed.
-                    Where there is no table yet, from the published one
+  --resume          leave out what the table has, is as it must be, and hangs on nothing that has changed since: goes on after
+                    an interruption, tries again what failed. Where there is no table yet, from the published one
   --minutes N       begin no attack after so many minutes, and say what is missing (default: no limit)
   --publish         keep the table in the repository as well: docs/attacks.md and test/swarm/attacks/published.json
   HCS_KEEP=1        leave the regions running, and start from their checkpoint the next time
@@ -74,11 +74,11 @@ function chosen(): Chosen {
 
 async function attackVersion(image: Image, { wanted, timeLeft }: Chosen, results: Results): Promise<void> {
   const record = (attack: Attack, column: Column, cell: Parameters<Results["record"]>[3]) => {
-    results.record(image, attack.name, column, cell);
+    results.record(image, attack, column, cell);
     save(results);
   };
   const missing = <A extends Attack>(some: readonly A[], column: Column) =>
-    under.includes(column) ? some.filter(({ name }) => !results.done(image, name, column)) : [];
+    under.includes(column) ? some.filter((attack) => !results.done(image, attack, column)) : [];
   const packets = wanted.filter((attack) => attack.group === "packets");
   const others = wanted.filter((attack) => attack.group !== "packets");
   for (const column of columns)
@@ -151,7 +151,7 @@ async function main(): Promise<number> {
     writeFileSync(published.table, table(results));
   }
   process.stdout.write(`\n${table(results)}\n`);
-  const failed = new Set(wrong.map((line) => line.split(" (")[0])).size;
+  const failed = new Set(wrong.map((line) => /^[^:]+: [^:( ]+/.exec(line)?.[0] ?? line)).size;
   const total = choice.versions.length * choice.wanted.length;
   if (wrong.length > 0) process.stdout.write(`NOT as it must be:\n${wrong.map((line) => `  - ${line}`).join("\n")}\n`);
   say(`table: ${join("test-output", "attacks.md")}`);

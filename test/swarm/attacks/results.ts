@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
 import { root } from "../../harness/src/index.js";
+import { basisOf } from "./basis.js";
 import { type Attack, type Cell, type Column, columns, verdicts } from "./types.js";
 import type { Row } from "./verdicts.js";
 
@@ -19,11 +20,13 @@ const measuredSchema = z.object({
   at: z.string().min(1),
   /** Short hash; with a `+` where the checkout had changes of its own. */
   commit: z.string().min(1),
+  /** What it hangs on, see basis.ts. */
+  basis: z.string().min(1),
 });
 export type Measured = z.infer<typeof measuredSchema>;
 
 const resultsSchema = z.object({
-  version: z.literal(2),
+  version: z.literal(3),
   /** By image, attack and column. */
   images: z.record(z.string(), z.record(z.string(), z.partialRecord(z.enum(columns), measuredSchema))),
 });
@@ -41,14 +44,16 @@ export class Results {
     this.#table = read(file);
   }
 
-  /** Whether a cell was measured and is as it must be. */
-  done(image: string, attack: string, column: Column): boolean {
-    return this.#table[image]?.[attack]?.[column]?.ok === true;
+  /** Whether a cell was measured, is as it must be, and nothing that it hangs on has changed since. */
+  done(image: string, attack: Attack, column: Column): boolean {
+    const cell = this.#table[image]?.[attack.name]?.[column];
+    return cell?.ok === true && cell.basis === basisOf(attack, column);
   }
 
-  record(image: string, attack: string, column: Column, cell: Cell): void {
-    const cells = this.#cells(image, attack);
-    cells[column] = { ...cell, at: new Date().toISOString(), commit: this.#commit };
+  record(image: string, attack: Attack, column: Column, cell: Cell): void {
+    const cells = this.#cells(image, attack.name);
+    const basis = basisOf(attack, column);
+    cells[column] = { ...cell, at: new Date().toISOString(), commit: this.#commit, basis };
   }
 
   /** Nothing is known of this cell any more. */
@@ -71,7 +76,7 @@ export class Results {
   /** As a whole or not at all: the run may be ended at any moment. */
   save(): void {
     mkdirSync(dirname(this.#file), { recursive: true });
-    writeFileSync(`${this.#file}.new`, `${JSON.stringify({ version: 2, images: this.#table }, null, 2)}\n`);
+    writeFileSync(`${this.#file}.new`, `${JSON.stringify({ version: 3, images: this.#table }, null, 2)}\n`);
     renameSync(`${this.#file}.new`, this.#file);
   }
 

@@ -13,6 +13,9 @@ export interface Stranger {
 export const columns = ["bare", "seed", "ufw-docker", "ours"] as const;
 export type Column = (typeof columns)[number];
 
+/** Published through the mesh: over IPv6 Docker only holds these, so a handshake is all that there is to get. */
+export const meshPorts: readonly number[] = [80, 8080, 8443, 8555];
+
 /** One observation of an attack. */
 export interface Seen {
   /** What was tried. */
@@ -56,12 +59,12 @@ export interface DriftAttack {
   readonly what: string;
   /** Shell commands on the node. */
   readonly breakIt: string;
-  /** Checks of which at least one must fail. */
+  /** Checks of which at least one must fail; of what is reported, no other may fail once the timer's check has run. */
   readonly caughtBy: RegExp;
   /** `repaired` by the host agent's own check, or `reported`: what is not the agent's to change. */
   readonly outcome: "repaired" | "reported";
-  /** Why a probe of closed ports can be answered meanwhile, where no belt can hold. */
-  readonly opensMeanwhile?: string;
+  /** Until the check has repaired it, closed ports may answer: those of the host alone, or all; and why no belt can hold. */
+  readonly opensMeanwhile?: { readonly ports: "host" | "all"; readonly why: string };
   /** Brings back what is Docker's own, once the agent has repaired what is ours. */
   readonly restoresDocker?: string;
   /** Puts right what the agent only reports, where that is quicker than a checkpoint; without it the checkpoint is restored. */

@@ -1,6 +1,6 @@
 /** From what was seen to what the table says. Pure. */
 import type { Measured } from "./results.js";
-import { type Cell, type Column, columns, type Seen } from "./types.js";
+import { type Cell, type Column, columns, type Seen, type Verdict } from "./types.js";
 
 export type Cells = Partial<Record<Column, Measured>>;
 
@@ -19,6 +19,9 @@ export function packetCell(column: Column, seen: readonly Seen[], seconds: numbe
   const wrong = seen.filter(({ must, open }) => must === "closed" && open);
   const broken = seen.filter(({ must, open }) => must === "open" && !open);
   const closing = seen.some(({ must }) => must === "closed");
+  // In the same run and under the same rules: without it, a dead listener or a probe that never left would be "blocked".
+  if (!seen.some(({ must }) => must === "open"))
+    return { verdict: "failed", ok: false, detail: `no positive control: ${list(seen)}`, seconds };
   if (column === "bare") {
     const unproved = seen.filter(
       ({ must, open, closedAnyway }) => must === "closed" && !open && closedAnyway === undefined,
@@ -66,19 +69,24 @@ function provenance(rows: readonly Row[]): string {
   return `${cells.length} of ${rows.length * columns.length} cells measured, from ${times.at(0)} to ${times.at(-1)}, at commit ${commits.join(", ")}.`;
 }
 
+/** Verdicts that the table need not explain: whatever is open, broken or does not apply has its reason below it. */
+const selfEvident: readonly Verdict[] = ["blocked", "works", "caught"];
+
 /** Markdown: one table a version, one row an attack; reasons below it. */
 export function markdown(results: Readonly<Record<string, readonly Row[]>>): string {
   const text = Object.entries(results).map(([version, rows]) => {
     const reasons: string[] = [];
-    const cell = (found: Cell | undefined): string => {
+    const cell = (column: Column, found: Cell | undefined): string => {
       if (!found) return "**not measured**";
       const mark = found.ok ? "" : " ✗";
-      if (found.verdict !== "not applicable" && found.ok) return `${found.verdict}${mark}`;
+      // Open with no firewall is what the others are compared with.
+      if (found.ok && (selfEvident.includes(found.verdict) || (column === "bare" && found.verdict === "open")))
+        return found.verdict;
       if (!reasons.includes(found.detail)) reasons.push(found.detail);
       return `${found.verdict}${mark} [${reasons.indexOf(found.detail) + 1}]`;
     };
     const lines = rows.map(
-      (row) => `| ${row.name} | ${columns.map((column) => cell(row.cells[column])).join(" | ")} |`,
+      (row) => `| ${row.name} | ${columns.map((column) => cell(column, row.cells[column])).join(" | ")} |`,
     );
     return [
       `## ${version}`,

@@ -11,7 +11,6 @@ import {
 import {
   type ClusterNode,
   eventually,
-  flood,
   type Probe,
   type ProbeResult,
   parseResults,
@@ -20,7 +19,7 @@ import {
 import type { AttackedCluster } from "./cluster.js";
 import { containerCount, image, program } from "./fixtures.js";
 import type { Shells } from "./shells.js";
-import type { Column, Seen } from "./types.js";
+import { type Column, meshPorts, type Seen } from "./types.js";
 
 /** A place to attack from. */
 export type Vantage =
@@ -81,16 +80,9 @@ export class World {
   /** Asks from one place; all questions at once. */
   async ask(from: Vantage, questions: readonly Question[]): Promise<Seen[]> {
     const probes = questions.map((question, index): Probe => {
-      const { label: _, must, closedAnyway: __, ...rest } = question;
-      // A closed port costs the whole time-out; what must answer may be slow on emulated hardware.
-      const patient = must === "open" || this.column === "bare";
-      return {
-        kind: "answer",
-        ...rest,
-        id: String(index),
-        timeoutMs: patient ? 5000 : 3000,
-        attempts: patient ? 3 : 2,
-      };
+      const { label: _, must: __, closedAnyway: ___, ...rest } = question;
+      // The same patience with all, under every column: a slow answer must not be "open" here and "blocked" there.
+      return { kind: "answer", ...rest, id: String(index), timeoutMs: 5000, attempts: 2 };
     });
     const results = await this.#probe(from, probes);
     return questions.map(({ label, must, closedAnyway }, index) => {
@@ -147,12 +139,13 @@ export class World {
     const { namespace, tap } = this.wire(node, side);
     const mac = await this.macOf(node, side);
     const ip = (...args: string[]) => execa("ip", ["-n", namespace, ...args]);
+    const destination = `${address}/${address.includes(":") ? 128 : 32}`;
     await ip("neigh", "replace", address, "lladdr", mac, "dev", tap, "nud", "permanent");
-    await ip("route", "add", `${address}/32`, "dev", tap, "metric", "1");
+    await ip("route", "add", destination, "dev", tap, "metric", "1");
     try {
       return await work();
     } finally {
-      await ip("route", "del", `${address}/32`, "dev", tap, "metric", "1");
+      await ip("route", "del", destination, "dev", tap, "metric", "1");
       if (address !== node.publicIpv4 && address !== node.privateIp) await ip("neigh", "del", address, "dev", tap);
     }
   }
@@ -170,9 +163,13 @@ export class World {
   /** Runs `work` while a server outside the region's machines listens; it is given that server's address. */
   async withOutsideServer<T>(listeners: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
     const server = this.shells.outside(await responderBinary(), ["serve", ...listeners]);
-    const ended = server.catch(() => undefined);
+    const ended = server.then(
+      () => new Error("the server outside ended by itself"),
+      (error: Error) => error,
+    );
     try {
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      const failed = await Promise.race([ended, new Promise<undefined>((resolve) => setTimeout(resolve, 500))]);
+      if (failed) throw failed;
       return await work(outsideAddress);
     } finally {
       server.kill();
@@ -204,7 +201,7 @@ export class World {
   }
 
   /** Whether the payload with this word came to a container; waits a little, for logs take their time. */
-  async received(node: ClusterNode, container: string, token: string, seconds = 4): Promise<boolean> {
+  async received(node: ClusterNode, container: string, token: string, seconds = 8): Promise<boolean> {
     const found = await this.ssh(
       node,
       `for i in $(seq ${seconds}); do docker logs --since 10m ${container} 2>&1 | grep -q ${token} && echo yes && exit; sleep 1; done; echo no`,
@@ -221,7 +218,7 @@ export class World {
   ): Promise<Seen> {
     const token = this.token();
     await act(token);
-    const open = await this.received(node, container, token, must === "open" || this.column === "bare" ? 8 : 4);
+    const open = await this.received(node, container, token);
     return {
       label,
       must,
@@ -276,35 +273,9 @@ export class World {
     });
   }
 
-  /** Runs `work` while closed ports of a node are probed from outside every 20 ms in both families; gives the answers. */
-  async underFlood<T>(node: ClusterNode, work: () => Promise<T>, ports: readonly number[] = [8083]) {
-    const { region } = this.attacked;
-    const probe = (network: Probe["network"], address: string, port: number): Probe => {
-      return { id: "flood", network, address, port, kind: "answer", timeoutMs: 2000, attempts: 1 };
-    };
-    const floods = await Promise.all(
-      ports.flatMap((port) => [
-        flood(region, probe("tcp4", node.publicIpv4, port), "20ms"),
-        flood(region, probe("tcp6", node.publicIpv6, port), "20ms"),
-      ]),
-    );
-    let result: T;
-    try {
-      result = await work();
-    } catch (error) {
-      await Promise.all(floods.map((one) => one.stop()));
-      throw error;
-    }
-    const reports = await Promise.all(floods.map((one) => one.stop()));
-    const total = (key: "sent" | "answers") => reports.reduce((sum, report) => sum + report[key], 0);
-    if (total("sent") === 0) throw new Error("the flood sent nothing");
-    return { result, sent: total("sent"), answers: total("answers") };
-  }
-
   /** Ports of a node as the policy has them, seen from outside: what must answer does, nothing else; waits for the former. */
-  async mustBeAsBefore(node: ClusterNode, seconds = 60): Promise<number> {
+  async mustBeAsBefore(node: ClusterNode, seconds = 60): Promise<void> {
     const { publicIpv4, publicIpv6 } = node;
-    const started = Date.now();
     await eventually("open ports answer", seconds, async () => {
       const open = await this.ask(outside, [
         { label: "443/tcp", must: "open", network: "tcp4", address: publicIpv4, port: 443 },
@@ -315,16 +286,21 @@ export class World {
       if (silent.length > 0) throw new Error(silent.map(({ label, detail }) => `${label}: ${detail}`).join("; "));
       return true;
     });
-    const answered = (Date.now() - started) / 1000;
+    await this.mustBeClosed(node);
+  }
+
+  /** No closed port of a node answers anybody outside. */
+  async mustBeClosed({ publicIpv4, publicIpv6 }: ClusterNode): Promise<void> {
     const closed = await this.ask(outside, [
       { label: "8083/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 8083 },
       { label: "8080/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 8080 },
+      { label: "7000/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 7000 },
       { label: "9002/udp", must: "closed", network: "udp4", address: publicIpv4, port: 9002 },
       { label: "[IPv6]:8083/tcp", must: "closed", network: "tcp6", address: publicIpv6, port: 8083 },
+      { label: "[IPv6]:7000/tcp", must: "closed", network: "tcp6", address: publicIpv6, port: 7000 },
     ]);
     const came = closed.filter((one) => one.open);
     if (came.length > 0) throw new Error(`OPEN: ${came.map(({ label, detail }) => `${label}: ${detail}`).join("; ")}`);
-    return answered;
   }
 
   async bootId(node: ClusterNode): Promise<string> {
@@ -344,11 +320,14 @@ export class World {
    */
   async listens(node: ClusterNode, port = 8083, seconds = 120): Promise<void> {
     const what = `${port} answers on the node itself, without which its silence proves nothing`;
+    const kind = meshPorts.includes(port) ? "connect" : "answer";
     await eventually(what, seconds, async () => {
-      const [seen] = await this.ask({ kind: "host", node }, [
-        { label: "itself", must: "open", network: "tcp4", address: node.publicIpv4, port },
+      const seen = await this.ask({ kind: "host", node }, [
+        { label: "IPv4", must: "open", network: "tcp4", address: node.publicIpv4, port },
+        { label: "IPv6", must: "open", network: "tcp6", address: node.publicIpv6, port, kind },
       ]);
-      if (!seen?.open) throw new Error(seen?.detail);
+      const silent = seen.filter(({ open }) => !open);
+      if (silent.length > 0) throw new Error(silent.map(({ label, detail }) => `${label}: ${detail}`).join("; "));
       return true;
     });
   }

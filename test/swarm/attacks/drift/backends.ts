@@ -34,40 +34,40 @@ export const backendDrifts: readonly DriftAttack[] = [
     // The rule is the chain's last one; its handle is the highest.
     `nft delete rule ip filter DOCKER-USER handle "$(nft -a list chain ip filter DOCKER-USER | sed -n 's/.* log .*# handle \\([0-9]*\\)$/\\1/p; s/^.*log # handle \\([0-9]*\\)$/\\1/p' | tail -n 1)"`,
   ),
-  reported("legacy-rules-loaded", "rules in the legacy tables", "iptables-legacy -A INPUT -j ACCEPT", /legacy/),
+  reported("legacy-rules-loaded", "rules in the legacy tables", "iptables-legacy -A INPUT -j ACCEPT", /^no-legacy-rules-v4$/),
   reported(
     "legacy-forward-drop",
     "a legacy FORWARD policy of DROP, which breaks allowed traffic",
     "iptables-legacy -P FORWARD DROP",
-    /legacy/,
+    /^no-legacy-rules-v4$/,
   ),
   reported(
     "alternatives-flip",
     "iptables is iptables-legacy from now on",
     "update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null",
-    /iptables-nft/,
+    /^(iptables-nft-v4|docker-chains-in-force)$/,
   ),
-  reported("ufw-enable", "ufw installed and enabled", `${install("ufw")}; ufw --force enable >/dev/null`, /ufw/),
+  reported("ufw-enable", "ufw installed and enabled", `${install("ufw")}; ufw --force enable >/dev/null`, /^(no-ufw|no-foreign-nft-rules)$/),
   reported(
     "netfilter-persistent-restore",
     "netfilter-persistent installed and saved rules restored over ours",
     `${install("iptables-persistent netfilter-persistent")}
      printf '*filter\\n:INPUT ACCEPT [0:0]\\n:FORWARD ACCEPT [0:0]\\n:OUTPUT ACCEPT [0:0]\\nCOMMIT\\n' >/etc/iptables/rules.v4
      netfilter-persistent start >/dev/null 2>&1`,
-    /netfilter-persistent/,
+    /^no-netfilter-persistent$/,
   ),
   reported(
     "backend-switched-nftables",
     "Docker told to use its nftables backend from the next start on",
     daemonOption('{"firewall-backend": "nftables"}'),
-    /docker/,
+    /^docker-backend$/,
     oldDaemonOptions,
   ),
   reported(
     "ip6tables-false",
     "Docker told to leave ip6tables alone from the next start on",
     daemonOption('{"ip6tables": False}'),
-    /docker/,
+    /^docker-iptables-on$/,
     oldDaemonOptions,
   ),
 ];

@@ -1,20 +1,39 @@
 /** Docker and swarm come and go while closed ports are probed. */
-
-import { eventually } from "../../../harness/src/index.js";
+import { eventually, watched } from "../../../harness/src/index.js";
+import { unanswered, underFlood } from "../floods.js";
 import type { LifecycleAttack } from "../types.js";
 import type { World } from "../world.js";
 
-/** Docker's restart and crash: nothing may come in, and what is open must answer again. */
+/** Docker goes and comes back: nothing may come in, and what is open must answer again. */
 async function through(world: World, command: string): Promise<string> {
   const node = world.worker;
   await world.listens(node);
-  const { result, sent, answers } = await world.underFlood(node, async () => {
-    await world.ssh(node, command);
-    return await world.mustBeAsBefore(node, 180);
-  }, [8083, 8080, 8081]);
-  if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+  const before = await dockerd(world);
+  const { result, records } = await watched(
+    world.attacked.region,
+    [node],
+    () =>
+      underFlood(
+        world,
+        node,
+        async () => {
+          await world.ssh(node, command);
+          await world.mustBeAsBefore(node, 180);
+        },
+        [8083, 8080, 8081],
+      ),
+    200,
+  );
+  const said = unanswered(result);
+  if ((await dockerd(world)) === before) throw new Error("the daemon is the one of before");
   await world.listens(node);
-  return `0 of ${sent} probes answered; open ports answered again ${result.toFixed(1)} s after the command ended`;
+  const silent = Math.max(...records.map(({ outageMs }) => outageMs)) / 1000;
+  return `${said}; the open port was silent for at most ${silent.toFixed(1)} s`;
+}
+
+/** Which process it is. */
+async function dockerd(world: World): Promise<string> {
+  return (await world.ssh(world.worker, "systemctl show -P MainPID docker")).trim();
 }
 
 export const dockerAttacks: readonly LifecycleAttack[] = [
@@ -23,6 +42,26 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
     name: "docker-restart",
     what: "systemctl restart docker under a flood of closed ports",
     run: (world) => through(world, "systemctl restart docker"),
+  },
+  {
+    group: "lifecycle",
+    name: "drift-before-docker-restart",
+    what: "DOCKER-USER emptied, then Docker restarted: its start is followed by a look that repairs and says so",
+    leavesNoTrace: true,
+    run: async (world) => {
+      const node = world.worker;
+      const since = (await world.ssh(node, "date +%s")).trim();
+      // The timer's look must not be the one that repairs.
+      await world.ssh(node, "systemctl stop hcloud-iptables-check.timer");
+      const said = await through(world, "iptables -F DOCKER-USER && ip6tables -F DOCKER-USER && systemctl restart docker");
+      const logged = await world.ssh(
+        node,
+        `journalctl -u docker --since @${since} -o cat --no-pager | grep -c 'drifted:.*DOCKER-USER' || :`,
+      );
+      if (Number(logged) === 0) throw new Error("Docker's journal does not say what drifted");
+      await world.ssh(node, "systemctl start hcloud-iptables-check.timer && /opt/hcloud-iptables.sh verify >/dev/null");
+      return `${said}; Docker's journal names what drifted; verification passes`;
+    },
   },
   {
     group: "lifecycle",
@@ -47,10 +86,9 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
       await world.listens(node);
       const loop =
         "for i in $(seq 12); do docker network create loop$i >/dev/null && docker network rm loop$i >/dev/null; done";
-      const { sent, answers } = await world.underFlood(node, () => world.ssh(node, loop));
-      if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+      const said = unanswered(await underFlood(world, node, () => world.ssh(node, loop)));
       await world.mustBeAsBefore(node);
-      return `0 of ${sent} probes answered while 12 networks came and went`;
+      return `${said} while 12 networks came and went`;
     },
   },
   {
@@ -61,7 +99,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
       const node = world.worker;
       await world.listens(node);
       const token = (await world.ssh(world.manager, "docker swarm join-token -q worker")).trim();
-      const { sent, answers } = await world.underFlood(node, async () => {
+      const flooded = await underFlood(world, node, async () => {
         await world.ssh(node, "docker swarm leave");
         // The token on standard input: it is a secret, and process arguments are not.
         await world.ssh(
@@ -78,9 +116,9 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
           return Number(running) === 2;
         });
       }, [8083, 8080, 8081]);
-      if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+      const said = unanswered(flooded);
       await world.mustBeAsBefore(node, 120);
-      return `0 of ${sent} probes answered; open ports answer after the rejoin`;
+      return `${said}; open ports answer after the rejoin`;
     },
   },
   {
@@ -90,7 +128,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
     leavesNoTrace: true,
     run: async (world) => {
       const { manager, worker: node } = world;
-      const { sent, answers } = await world.underFlood(node, async () => {
+      const flooded = await underFlood(world, node, async () => {
         await world.ssh(
           manager,
           `docker service create --quiet --no-resolve-image --name first --replicas 1 --publish published=8555,target=80 ${world.image} serve tcp:80 >/dev/null`,
@@ -98,8 +136,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
         await world.listens(node, 8555);
         await world.ssh(manager, "docker service rm first >/dev/null");
       }, [8555]);
-      if (answers > 0) throw new Error(`${answers} of ${sent} probes of the new port were answered`);
-      return `0 of ${sent} probes answered; on the node itself the port answered`;
+      return `${unanswered(flooded)}; on the node itself the port answered`;
     },
   },
   {
@@ -109,7 +146,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
     run: (world) =>
       through(
         world,
-        "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --reinstall --no-install-recommends docker.io >/dev/null 2>&1; systemctl is-active --quiet docker",
+        "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --reinstall --no-install-recommends docker.io >/dev/null 2>&1 && systemctl is-active --quiet docker",
       ),
   },
   {

@@ -1,7 +1,9 @@
 /** Policies change under load: nothing closed opens, nothing allowed breaks, nobody is locked out. */
 import { eventually, holdConnection } from "../../../harness/src/index.js";
 import { attackPolicy, bundleFor } from "../bundles.js";
+import { unanswered, underFlood } from "../floods.js";
 import type { LifecycleAttack } from "../types.js";
+import { outside, outsideAddress } from "../world.js";
 
 const agent = "/opt/hcloud-iptables.sh";
 const changes = 100;
@@ -12,30 +14,40 @@ export const policyAttacks: readonly LifecycleAttack[] = [
   {
     group: "lifecycle",
     name: "preexisting-flow-after-tighten",
-    what: "connections that were opened before a policy was tightened: TCP to the mesh, UDP with a running conntrack entry",
+    what: "connections that were opened before a policy was tightened, closed or narrowed: to containers, through the mesh, to the host; TCP and UDP",
     leavesNoTrace: true,
     run: async (world) => {
       const { worker: node, attacked } = world;
-      const wide = bundleFor(node, attackPolicy([{ port: 8083 }, { port: 9002, protocol: "udp" }]));
-      const tight = bundleFor(node, attackPolicy());
+      const closed = [{ port: 8083 }, { port: 8080 }, { port: 9002, protocol: "udp" }] as const;
+      const narrowed = 8443;
+      const outsideNetwork = outsideAddress.replace(/\d+$/, "0/24");
+      const from = (source: string) => ({ port: narrowed, sources: [source] });
+      const wide = bundleFor(node, attackPolicy([...closed, from(outsideNetwork)], { hostServices: [{ port: 7000 }] }));
+      const tight = bundleFor(node, attackPolicy([from("198.51.100.0/24")]));
       await world.ssh(node, `${agent} apply`, wide);
-      const refused = await holdConnection(attacked.region, `http://${node.publicIpv4}:8083/`);
-      const allowed = await holdConnection(attacked.region, `http://${node.publicIpv4}:443/`);
+      const hold = (port: number) => holdConnection(attacked.region, `http://${node.publicIpv4}:${port}/`);
+      const doomed = [8083, 8080, narrowed, 7000];
+      const refused = await Promise.all(doomed.map(hold));
+      const allowed = await Promise.all([443, 80].map(hold));
       const udp = { network: "udp4", address: node.publicIpv4, port: 9002, sourcePort: 45_000 } as const;
-      const [before] = await world.ask({ kind: "outside" }, [{ ...udp, label: "9002/udp, open", must: "open" }]);
+      const [before] = await world.ask(outside, [{ ...udp, label: "9002/udp, open", must: "open" }]);
       await world.ssh(node, `${agent} apply`, tight);
-      const [after] = await world.ask({ kind: "outside" }, [
-        { ...udp, label: "9002/udp, closed, same ports", must: "closed" },
-      ]);
+      const [after] = await world.ask(outside, [{ ...udp, label: "9002/udp, closed, same ports", must: "closed" }]);
       await new Promise((resolve) => setTimeout(resolve, 3000));
-      const [cut, kept] = [await refused.stop(), await allowed.stop()];
+      const cut = await Promise.all(refused.map((one) => one.stop()));
+      const kept = await Promise.all(allowed.map((one) => one.stop()));
+      await world.ssh(node, `${agent} apply`, bundleFor(node, attackPolicy()));
       if (before?.open !== true)
         throw new Error(`the control: 9002/udp did not answer while it was open: ${before?.detail}`);
       if (after?.open !== false) throw new Error("a UDP flow outlived the policy that let it in");
-      if (cut.failures === 0) throw new Error("a TCP connection outlived the policy that let it in");
-      if (kept.failures > 0 || kept.connections !== 1)
-        throw new Error(`an allowed connection broke: ${JSON.stringify(kept)}`);
-      return `refused flows ended (TCP after ${cut.requests - cut.failures} answers, UDP at once); the allowed connection lived on`;
+      for (const [index, { requests, failures }] of cut.entries()) {
+        if (requests === failures) throw new Error(`the control: ${doomed[index]} did not answer while it was open`);
+        if (failures === 0) throw new Error(`a connection to ${doomed[index]} outlived the policy that let it in`);
+      }
+      for (const report of kept)
+        if (report.failures > 0 || report.connections !== 1)
+          throw new Error(`an allowed connection broke: ${JSON.stringify(report)}`);
+      return `refused flows ended (TCP to ${doomed.join(", ")}; UDP at once); allowed connections lived on`;
     },
   },
   {
@@ -53,7 +65,7 @@ export const policyAttacks: readonly LifecycleAttack[] = [
         [443, 80].map((port) => holdConnection(attacked.region, `http://${node.publicIpv4}:${port}/`)),
       );
       const started = Date.now();
-      const { result, sent, answers } = await world.underFlood(node, () =>
+      const flooded = await underFlood(world, node, () =>
         world.ssh(
           node,
           `for i in $(seq ${changes / 2}); do ${agent} apply </run/one && ${agent} apply </run/two || exit 1; done 2>&1 | grep -c applied`,
@@ -61,13 +73,14 @@ export const policyAttacks: readonly LifecycleAttack[] = [
       );
       const seconds = (Date.now() - started) / 1000;
       const reports = await Promise.all(held.map((one) => one.stop()));
-      if (Number(result) !== changes) throw new Error(`${result.trim()} of ${changes} policies were applied`);
-      if (answers > 0) throw new Error(`${answers} of ${sent} probes of closed ports were answered`);
+      const applied = flooded.result.trim();
+      if (Number(applied) !== changes) throw new Error(`${applied} of ${changes} policies were applied`);
+      const said = unanswered(flooded);
       for (const report of reports)
         if (report.failures > 0 || report.connections !== 1)
           throw new Error(`an allowed connection was lost: ${JSON.stringify(report)}`);
       const requests = reports.reduce((sum, report) => sum + report.requests, 0);
-      return `0 of ${sent} probes answered, 2 connections with ${requests} requests lived through ${changes} policies in ${seconds.toFixed(0)} s`;
+      return `${said}; 2 connections with ${requests} requests lived through ${changes} policies in ${seconds.toFixed(0)} s`;
     },
   },
   {
@@ -117,12 +130,14 @@ export const policyAttacks: readonly LifecycleAttack[] = [
       const told = run.text.split("\n").find((line) => /took the policy back/.test(line));
       if (told === undefined)
         throw new Error(`the error does not say that the node took the policy back:\n${run.text.slice(-1500)}`);
+      // Connections of before the change live on, whoever is shut out: only a new one shows that nobody is.
       await eventually("SSH with the old rules", 120, async () => {
-        await world.ssh(world.worker, "true");
+        await world.shells.reconnect();
         return true;
       });
       await eventually("the old payload everywhere", 120, async () => (await digests()).join() === before.join());
-      return `\`pulumi up\` failed: ${told.trim().slice(0, 200)}; SSH answers again with the old rules`;
+      for (const node of cluster.nodes) await world.ssh(node, `${agent} verify >/dev/null`);
+      return `\`pulumi up\` failed: ${told.trim().slice(0, 200)}; new SSH connections again, and verification passes with the old rules`;
     },
   },
 ];

@@ -49,14 +49,24 @@ export const containerAttacks: readonly PacketAttack[] = [
   {
     group: "packets",
     name: "container-to-host-ssh",
-    what: "a container dials SSH of its own host, at the bridge's and at the public address",
+    what: "a container dials SSH of its own host, at the bridge's and at the public addresses; the node itself reaches it",
     run: async (world) => {
       const node = world.manager;
       const ssh = { network: "tcp4", port: 22, request: "\r\n", expect: "SSH-2.0" } as const;
-      return await world.ask({ kind: "container", node, container: "c-run" }, [
-        { ...ssh, label: "bridge's address", must: "closed", address: "172.17.0.1" },
-        { ...ssh, label: "public address", must: "closed", address: node.publicIpv4 },
-      ]);
+      const v6 = { ...ssh, network: "tcp6", address: node.publicIpv6 } as const;
+      return [
+        ...(await world.ask({ kind: "container", node, container: "c-run" }, [
+          { ...ssh, label: "bridge's address", must: "closed", address: "172.17.0.1" },
+          { ...ssh, label: "public address", must: "closed", address: node.publicIpv4 },
+        ])),
+        ...(await world.ask({ kind: "container", node, container: "c-v6" }, [
+          { ...v6, label: "public address, IPv6", must: "closed" },
+        ])),
+        ...(await world.ask({ kind: "host", node }, [
+          { ...ssh, label: "the node itself", must: "open", address: node.publicIpv4 },
+          { ...v6, label: "the node itself, IPv6", must: "open" },
+        ])),
+      ];
     },
   },
   {

@@ -3,23 +3,38 @@ import type { ClusterNode, Probe } from "../../../harness/src/index.js";
 import type { PacketAttack, Seen } from "../types.js";
 import { outside, outsideAddress, type Question, stranger, type World } from "../world.js";
 
-type Kind = Pick<Probe, "port"> & { protocol: "tcp" | "udp" | "sctp"; must?: Seen["must"]; kind?: Probe["kind"] };
+interface Kind extends Pick<Probe, "port"> {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly must?: Seen["must"];
+  /** Where it answers over IPv6 as well without a firewall: from outside, for the private network has no IPv6. */
+  readonly v6?: true;
+}
 
-/** The port on a node, from outside at its public address and from the private network at its private one. */
-async function fromBothSides(world: World, node: ClusterNode, { port, protocol, must = "closed", kind }: Kind) {
-  const question = (label: string, address: string): Question => ({
-    label: `${label} to ${node.name} ${port}/${protocol}`,
-    must,
-    network: `${protocol}4`,
+/**
+ * The port on a node, from outside at its public addresses and from the private network at its private one. The control is
+ * the node itself, at the same address: the port answers there under every set of rules.
+ */
+async function fromBothSides(world: World, node: ClusterNode, { port, protocol, must = "closed", v6 }: Kind) {
+  const question = (label: string, address: string, wanted = must): Question => ({
+    label: `${label} to ${node.name} ${address.includes(":") ? "over IPv6 " : ""}${port}/${protocol}`,
+    must: wanted,
+    network: `${protocol}${address.includes(":") ? "6" : "4"}`,
     address,
     port,
-    ...(kind ? { kind } : {}),
   });
   // The outside machine's kernel need not know SCTP; the stranger's does, and to a node's public address it is outside, too.
   const far = protocol === "sctp" ? stranger : outside;
+  const addresses = [node.publicIpv4, ...(v6 ? [node.publicIpv6] : [])];
   const answers = await Promise.all([
-    world.ask(far, [question("outside", node.publicIpv4)]),
+    world.ask(
+      far,
+      addresses.map((address) => question("outside", address)),
+    ),
     world.ask(stranger, [question("private network", node.privateIp)]),
+    world.ask(
+      { kind: "host", node },
+      addresses.map((address) => question("the node itself", address, "open")),
+    ),
   ]);
   return answers.flat();
 }
@@ -40,10 +55,15 @@ const onBoth = (name: string, what: string, ...ports: Kind[]): PacketAttack => (
 });
 
 export const publishedAttacks: readonly PacketAttack[] = [
-  onManager("udp-publish", "docker run -p 9002:9000/udp, not in the policy", { port: 9002, protocol: "udp" }),
+  onManager("udp-publish", "docker run -p 9002:9000/udp, not in the policy", {
+    port: 9002,
+    protocol: "udp",
+    v6: true,
+  }),
   onManager("udp-high-port", "docker run -p 40000:9000/udp, among the ephemeral ports", {
     port: 40000,
     protocol: "udp",
+    v6: true,
   }),
   onManager(
     "sctp-publish",
@@ -54,13 +74,19 @@ export const publishedAttacks: readonly PacketAttack[] = [
   onManager("run-remap-8080-80", "docker run -p 8083:80: an open port's number, but the container's", {
     port: 8083,
     protocol: "tcp",
+    v6: true,
   }),
   onManager("run-443-to-8081-allowed", "docker run -p 443:8081: the published port is open, the container's is not", {
     port: 443,
     protocol: "tcp",
+    v6: true,
     must: "open",
   }),
-  onBoth("host-mode-8080-80", "service published with mode=host, 8081 -> 80", { port: 8081, protocol: "tcp" }),
+  onBoth("host-mode-8080-80", "service published with mode=host, 8081 -> 80", {
+    port: 8081,
+    protocol: "tcp",
+    v6: true,
+  }),
   onBoth(
     "ingress-8080-80",
     "service published through the mesh, 8080 -> 80; 80 -> 8000 is in the policy",
@@ -76,18 +102,18 @@ export const publishedAttacks: readonly PacketAttack[] = [
   onManager(
     "host-network-listener",
     "container on the host's network, 7000/tcp and 7001/udp",
-    { port: 7000, protocol: "tcp" },
-    { port: 7001, protocol: "udp" },
+    { port: 7000, protocol: "tcp", v6: true },
+    { port: 7001, protocol: "udp", v6: true },
   ),
   {
     group: "packets",
     name: "custom-bridge-name",
     what: "docker run -p 8085:80 on a bridge that is not named br-…; its containers still reach the world",
     run: async (world) => [
-      ...(await fromBothSides(world, world.manager, { port: 8085, protocol: "tcp" })),
-      ...(await world.withOutsideServer(["tcp:8080"], (address) =>
+      ...(await fromBothSides(world, world.manager, { port: 8085, protocol: "tcp", v6: true })),
+      ...(await world.withOutsideServer(["tcp:8181"], (address) =>
         world.ask({ kind: "container", node: world.manager, container: "c-custom" }, [
-          { label: "container to the world", must: "open", network: "tcp4", address, port: 8080 },
+          { label: "container to the world", must: "open", network: "tcp4", address, port: 8181 },
         ]),
       )),
     ],

@@ -2,22 +2,33 @@
 import { api } from "../../../harness/src/index.js";
 import { ethernet, udp4 } from "../frames.js";
 import type { PacketAttack, Seen } from "../types.js";
-import { outside, type Vantage, type World } from "../world.js";
+import { outside, type Question, type Vantage, type World } from "../world.js";
 
 const gatewayMac = "02:00:ac:1f:01:01";
 
-async function directly(world: World, side: "public" | "private"): Promise<Seen[]> {
+/** To a container's own address; the control is the node itself, which is on the container's bridge. */
+async function directly(world: World, side: "public" | "private", family: "IPv4" | "IPv6" = "IPv4"): Promise<Seen[]> {
   const node = world.manager;
-  const address = await world.addressOf(node, "c-run", "bridge");
+  const [address, network] =
+    family === "IPv4"
+      ? [await world.addressOf(node, "c-run", "bridge"), "tcp4" as const]
+      : [await world.addressOf(node, "c-v6", "v6net", "GlobalIPv6Address"), "tcp6" as const];
   const from: Vantage = { kind: "wire", node, side };
   const version = await world.dockerVersion();
   const closedAnyway = version >= 28 ? `Docker ${version} drops it itself, in raw` : undefined;
-  return await world.withRoute(node, side, address, () =>
-    world.ask(from, [
-      { label: `${side} wire, TCP`, must: "closed", network: "tcp4", address, port: 80, closedAnyway },
-      { label: `${side} wire, UDP`, must: "closed", network: "udp4", address, port: 9000, closedAnyway },
-    ]),
+  const tcp: Question = { label: `${side} wire, TCP, ${family}`, must: "closed", network, address, port: 80, closedAnyway };
+  const udp: Question = { ...tcp, label: `${side} wire, UDP`, network: "udp4", port: 9000 };
+  const questions = family === "IPv4" ? [tcp, udp] : [tcp];
+  const seen = await world.withRoute(node, side, address, () => world.ask(from, questions));
+  const itself = await world.ask(
+    { kind: "host", node },
+    questions.map(({ closedAnyway: _, ...question }) => ({
+      ...question,
+      label: `the node itself, ${question.network}`,
+      must: "open",
+    })),
   );
+  return [...seen, ...itself];
 }
 
 /** A datagram for a port that is published on loopback only. */
@@ -50,7 +61,11 @@ export const routeAttacks: readonly PacketAttack[] = [
     group: "packets",
     name: "direct-route-container-ip",
     what: "a neighbour with a route to a container's own address, on either wire; the port is published nowhere",
-    run: async (world) => [...(await directly(world, "public")), ...(await directly(world, "private"))],
+    run: async (world) => [
+      ...(await directly(world, "public")),
+      ...(await directly(world, "private")),
+      ...(await directly(world, "public", "IPv6")),
+    ],
   },
   {
     group: "packets",

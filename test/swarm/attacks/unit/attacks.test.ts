@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { attacks } from "../attacks.js";
-import type { Seen } from "../types.js";
+import { columns, type Seen } from "../types.js";
 import { markdown, packetCell, problems } from "../verdicts.js";
 
 /** The attack list of the firewall's reference; `verifier-mutation` is a suite of its own, test/swarm/mutations. */
@@ -39,29 +39,34 @@ describe("attacks", () => {
   });
 });
 
-const when = { at: "2026-01-02T03:04:05Z", commit: "abc" };
+const when = { at: "2026-01-02T03:04:05Z", commit: "abc", basis: "def" };
 
 describe("verdicts", () => {
   test("ours must keep out what is closed, and let through what is open", () => {
     expect(packetCell("ours", [closed(false), works(true)], 1)).toMatchObject({ verdict: "blocked", ok: true });
-    expect(packetCell("ours", [closed(true)], 1)).toMatchObject({ verdict: "open", ok: false });
+    expect(packetCell("ours", [closed(true), works(true)], 1)).toMatchObject({ verdict: "open", ok: false });
     expect(packetCell("ours", [closed(false), works(false)], 1)).toMatchObject({ verdict: "broken", ok: false });
   });
 
   test("a baseline may be open", () => {
-    expect(packetCell("seed", [closed(true)], 1)).toMatchObject({ verdict: "open", ok: true });
+    expect(packetCell("seed", [closed(true), works(true)], 1)).toMatchObject({ verdict: "open", ok: true });
+  });
+
+  test("without a positive control nothing is proved, under any rules", () => {
+    for (const column of columns)
+      expect(packetCell(column, [closed(column === "bare")], 1)).toMatchObject({ verdict: "failed", ok: false });
   });
 
   test("a probe that does not arrive without a firewall proves nothing, unless it was said why", () => {
-    expect(packetCell("bare", [closed(false)], 1)).toMatchObject({ verdict: "failed", ok: false });
-    expect(packetCell("bare", [closed(true)], 1)).toMatchObject({ verdict: "open", ok: true });
-    const said = packetCell("bare", [closed(false, "Docker drops it")], 1);
+    expect(packetCell("bare", [closed(false), works(true)], 1)).toMatchObject({ verdict: "failed", ok: false });
+    expect(packetCell("bare", [closed(true), works(true)], 1)).toMatchObject({ verdict: "open", ok: true });
+    const said = packetCell("bare", [closed(false, "Docker drops it"), works(true)], 1);
     expect(said).toMatchObject({ verdict: "blocked", ok: true });
     expect(said.detail).toContain("Docker drops it");
   });
 
   test("what was not measured is a problem, and shown", () => {
-    const ours = { ...packetCell("ours", [closed(false)], 1), ...when };
+    const ours = { ...packetCell("ours", [closed(false), works(true)], 1), ...when };
     const row = { name: "a", group: "packets", what: "w", cells: { ours } };
     expect(problems([row], ["bare", "ours"])).toEqual(["a: nothing was measured under bare"]);
     const text = markdown({ "debian-13": [row] });
@@ -81,5 +86,11 @@ describe("verdicts", () => {
     };
     expect(problems([row])).toEqual([]);
     expect(markdown({ v: [row] })).toMatch(/\| not applicable \[1\] \|[\s\S]*1\. no such thing here/);
+  });
+
+  test("the table says what came in under a baseline", () => {
+    const cell = (column: "bare" | "seed") => ({ ...packetCell(column, [closed(true), works(true)], 1), ...when });
+    const row = { name: "a", group: "packets", what: "w", cells: { bare: cell("bare"), seed: cell("seed") } };
+    expect(markdown({ v: [row] })).toMatch(/\| a \| open \| open \[1\] \|[\s\S]*1\. came in: x \(d\)/);
   });
 });

@@ -14,17 +14,18 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const attack: Attack = { group: "packets", name: "one", what: "w", run: async () => [] };
+const other: Attack = { ...attack, what: "the same name for something else" };
 const blocked = { verdict: "blocked", ok: true, detail: "closed", seconds: 1 } as const;
 const open = { verdict: "open", ok: false, detail: "came in" } as const;
 
 test("runs add up: what one measured stays when the next measures something else", () => {
   const first = new Results(file, "aaa");
-  first.record("debian-13", "one", "ours", blocked);
-  first.record("debian-12", "one", "ours", open);
+  first.record("debian-13", attack, "ours", blocked);
+  first.record("debian-12", attack, "ours", open);
   first.save();
   const second = new Results(file, "bbb+");
-  second.record("debian-13", "one", "seed", { ...open, ok: true });
-  second.record("debian-12", "one", "ours", blocked);
+  second.record("debian-13", attack, "seed", { ...open, ok: true });
+  second.record("debian-12", attack, "ours", blocked);
   second.save();
 
   const third = new Results(file, "ccc");
@@ -37,14 +38,15 @@ test("runs add up: what one measured stays when the next measures something else
 
 test("done is what was measured and is as it must be, and nothing that was forgotten", () => {
   const results = new Results(file, "aaa");
-  expect(results.done("debian-13", "one", "ours")).toBe(false);
-  results.record("debian-13", "one", "ours", open);
-  expect(results.done("debian-13", "one", "ours")).toBe(false);
-  results.record("debian-13", "one", "ours", blocked);
-  expect(results.done("debian-13", "one", "ours")).toBe(true);
-  expect(results.done("debian-sid", "one", "ours")).toBe(false);
+  expect(results.done("debian-13", attack, "ours")).toBe(false);
+  results.record("debian-13", attack, "ours", open);
+  expect(results.done("debian-13", attack, "ours")).toBe(false);
+  results.record("debian-13", attack, "ours", blocked);
+  expect(results.done("debian-13", attack, "ours")).toBe(true);
+  expect(results.done("debian-sid", attack, "ours")).toBe(false);
+  expect(results.done("debian-13", other, "ours")).toBe(false);
   results.forget("debian-13", "one", "ours");
-  expect(results.done("debian-13", "one", "ours")).toBe(false);
+  expect(results.done("debian-13", attack, "ours")).toBe(false);
   expect(results.images()).toEqual([]);
 });
 

@@ -1,0 +1,73 @@
+/** Closed ports asked all the time from outside, while something happens to their node. */
+import { type ClusterNode, flood, type Probe } from "../../harness/src/index.js";
+import { meshPorts } from "./types.js";
+import type { World } from "./world.js";
+
+/** Milliseconds from one probe of a flood to the next. */
+const interval = 20;
+
+/** What came of a flood. */
+export interface Flooded<T> {
+  readonly result: T;
+  readonly answers: number;
+  answersOf(port: number): number;
+  /** For the table. */
+  readonly said: string;
+}
+
+/** Nobody answered: gives what the table says of it. */
+export function unanswered({ answers, said }: Flooded<unknown>): string {
+  if (answers > 0) throw new Error(`closed ports answered: ${said}`);
+  return said;
+}
+
+/** Runs `work` while ports of a node are probed from outside every 20 ms in both families. */
+export async function underFlood<T>(
+  { attacked: { region } }: World,
+  node: ClusterNode,
+  work: () => Promise<T>,
+  ports: readonly number[] = [8083],
+): Promise<Flooded<T>> {
+  const probe = (network: Probe["network"], address: string, port: number): Probe => {
+    const kind = network === "tcp6" && meshPorts.includes(port) ? "connect" : "answer";
+    return { id: "flood", network, address, port, kind, timeoutMs: 2000, attempts: 1 };
+  };
+  const started = Date.now();
+  const floods = await Promise.all(
+    ports.flatMap((port) =>
+      [probe("tcp4", node.publicIpv4, port), probe("tcp6", node.publicIpv6, port)].map(async (asked) => ({
+        asked,
+        running: await flood(region, asked, `${interval}ms`),
+      })),
+    ),
+  );
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await Promise.all(floods.map(({ running }) => running.stop()));
+    throw error;
+  }
+  const elapsed = Date.now() - started;
+  const reports = await Promise.all(
+    floods.map(async ({ asked, running }) => ({ asked, ...(await running.stop()) })),
+  );
+  // A sender that starves would make any window a quiet one.
+  for (const { asked, sent } of reports)
+    if (sent * interval < elapsed / 2)
+      throw new Error(`the flood of ${asked.network} ${asked.port} sent ${sent} probes in ${elapsed} ms`);
+  const total = (some: typeof reports, key: "sent" | "answers") => some.reduce((sum, one) => sum + one[key], 0);
+  const sent = total(reports, "sent");
+  const answers = total(reports, "answers");
+  const rate = Math.round((elapsed * reports.length) / sent);
+  return {
+    result,
+    answers,
+    answersOf: (port) =>
+      total(
+        reports.filter(({ asked }) => asked.port === port),
+        "answers",
+      ),
+    said: `${answers} of ${sent} probes answered, one every ${rate} ms a port and family`,
+  };
+}
