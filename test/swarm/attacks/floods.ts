@@ -10,7 +10,6 @@ const interval = 20;
 export interface Flooded<T> {
   readonly result: T;
   readonly answers: number;
-  answersOf(port: number): number;
   /** For the table. */
   readonly said: string;
 }
@@ -56,18 +55,12 @@ export async function underFlood<T>(
   for (const { asked, sent } of reports)
     if (sent * interval < elapsed / 2)
       throw new Error(`the flood of ${asked.network} ${asked.port} sent ${sent} probes in ${elapsed} ms`);
-  const total = (some: typeof reports, key: "sent" | "answers") => some.reduce((sum, one) => sum + one[key], 0);
-  const sent = total(reports, "sent");
-  const answers = total(reports, "answers");
+  const total = (key: "sent" | "answers") => reports.reduce((sum, one) => sum + one[key], 0);
+  const [sent, answers] = [total("sent"), total("answers")];
   const rate = Math.round((elapsed * reports.length) / sent);
   return {
     result,
     answers,
-    answersOf: (port) =>
-      total(
-        reports.filter(({ asked }) => asked.port === port),
-        "answers",
-      ),
     said: `${answers} of ${sent} probes answered, one every ${rate} ms a port and family`,
   };
 }

@@ -63,8 +63,8 @@ export interface DriftAttack {
   readonly caughtBy: RegExp;
   /** `repaired` by the host agent's own check, or `reported`: what is not the agent's to change. */
   readonly outcome: "repaired" | "reported";
-  /** Until the check has repaired it, closed ports may answer: those of the host alone, or all; and why no belt can hold. */
-  readonly opensMeanwhile?: { readonly ports: "host" | "all"; readonly why: string };
+  /** Why a probe of closed ports can be answered meanwhile, where no belt can hold. */
+  readonly opensMeanwhile?: string;
   /** Brings back what is Docker's own, once the agent has repaired what is ours. */
   readonly restoresDocker?: string;
   /** Puts right what the agent only reports, where that is quicker than a checkpoint; without it the checkpoint is restored. */

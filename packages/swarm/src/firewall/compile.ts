@@ -81,6 +81,7 @@ function hooksOf(plan: Plan): readonly Hook[] {
   return [
     ...egressHooks(plan.node),
     { table: "raw", chain: "PREROUTING", target: "HC-RAW" },
+    { table: "mangle", chain: "INPUT", target: "HC-BELTIN" },
     { table: "mangle", chain: "FORWARD", target: "HC-BELT" },
     { table: "filter", chain: "INPUT", target: "HC-IN" },
     { table: "filter", chain: "FORWARD", target: "DOCKER-USER" },
@@ -94,10 +95,10 @@ function tablesOf(plan: Plan, family: Family): readonly Table[] {
   return [
     ...egressTables(plan.node, family),
     { name: "raw", chains: [rawChain(plan, family)] },
-    { name: "mangle", chains: [forwardChain(plan, family, "HC-BELT")] },
+    { name: "mangle", chains: [...hostChains(plan, family, belt), forwardChain(plan, family, "HC-BELT")] },
     {
       name: "filter",
-      chains: [inputChain(plan, family), containerChain(plan, family), forwardChain(plan, family, "HC-FWD"), ...output],
+      chains: [...hostChains(plan, family, filter), forwardChain(plan, family, "HC-FWD"), ...output],
     },
   ];
 }
@@ -119,8 +120,21 @@ function rawChain(plan: Plan, family: Family): Chain {
   return { name: "HC-RAW", rules };
 }
 
+/** The chains of a packet for the host, where they stand. */
+interface HostChains {
+  readonly input: "HC-IN" | "HC-BELTIN";
+  readonly container: "HC-CTR" | "HC-BELTCTR";
+}
+const filter: HostChains = { input: "HC-IN", container: "HC-CTR" };
+/** In mangle the same once more, out of reach of whoever empties the table filter. What counts (limits, logs) is in filter alone. */
+const belt: HostChains = { input: "HC-BELTIN", container: "HC-BELTCTR" };
+
+function hostChains(plan: Plan, family: Family, names: HostChains): readonly Chain[] {
+  return [inputChain(plan, family, names), containerChain(plan, family, names)];
+}
+
 /** To the host itself. */
-function inputChain(plan: Plan, family: Family): Chain {
+function inputChain(plan: Plan, family: Family, names: HostChains): Chain {
   const rules: Rule[] = [pass({ inInterface: { name: "lo", negated: false } })];
   if (plan.inSwarm) {
     const dataPath: Match = { kind: "ports", protocol: "udp", destination: single(dataPathPortOf(plan.node)) };
@@ -133,8 +147,8 @@ function inputChain(plan: Plan, family: Family): Chain {
   rules.push(drop({}, { kind: "state", state: "INVALID", negated: false }));
   rules.push(...icmpRules(plan, family));
   for (const name of plan.bridges)
-    rules.push(rule({ inInterface: { name, negated: false } }, [], { kind: "goto", chain: "HC-CTR" }));
-  rules.push(...sshRules(plan, family));
+    rules.push(rule({ inInterface: { name, negated: false } }, [], { kind: "goto", chain: names.container }));
+  rules.push(...sshRules(plan, family, names));
   rules.push(dhcpReplies(family));
   if (plan.inSwarm) rules.push(...peerRules(plan, family));
   // Over IPv6, docker-proxy is what answers on IPv4-only bridges, and it is a process of the host. Over IPv4 Docker translates
@@ -147,23 +161,23 @@ function inputChain(plan: Plan, family: Family): Chain {
       family === "inet6" ? [...plan.publishedOnHost, ...plan.hostServices] : plan.hostServices,
     ),
   );
-  rules.push(...lastDrop(plan, "hc-in"));
-  return { name: "HC-IN", rules };
+  rules.push(...(names === filter ? lastDrop(plan, "hc-in") : [drop({})]));
+  return { name: names.input, rules };
 }
 
 /**
- * From containers to their own host, entered from HC-IN by goto. Published ports are here because a container that dials one on
+ * From containers to their own host, entered from HC-IN or its belt by goto. Published ports are here because a container that dials one on
  * its own node is not translated by Docker when both are on one bridge: docker-proxy answers on the host.
  */
-function containerChain(plan: Plan, family: Family): Chain {
+function containerChain(plan: Plan, family: Family, names: HostChains): Chain {
   const named = plan.containerToHost;
   const rules = [
     ...openingRules(family, [], named),
     ...reservedRules(plan, named),
     ...openingRules(family, named, [...plan.publishedOnHost, ...plan.hostServices]),
-    ...lastDrop(plan, "hc-ctr"),
+    ...(names === filter ? lastDrop(plan, "hc-ctr") : [drop({})]),
   ];
-  return { name: "HC-CTR", rules };
+  return { name: names.container, rules };
 }
 
 /** Through the host: to containers and from them. The belt in mangle is the same chain, out of reach of whoever empties DOCKER-USER. */
@@ -224,12 +238,12 @@ function icmpRules({ policy }: Plan, family: Family): readonly Rule[] {
   ];
 }
 
-function sshRules({ policy, ssh }: Plan, family: Family): readonly Rule[] {
+function sshRules({ policy, ssh }: Plan, family: Family, names: HostChains): readonly Rule[] {
   const from = sourcesOf(ssh, family);
   if (from === undefined) return [];
   const { port, rateLimit } = policy.ssh;
   const matches: Match[] = [{ kind: "ports", protocol: "tcp", destination: single(port) }, ...from.matches];
-  if (rateLimit !== undefined) {
+  if (rateLimit !== undefined && names === filter) {
     // The kernel finds a limit by its name and keeps the old numbers under it, so the numbers are part of the name.
     const name = `hc-ssh-${rateLimit.perMinute}-${rateLimit.burst}`;
     matches.push({ kind: "rate", name, family, perMinute: rateLimit.perMinute, burst: rateLimit.burst });

@@ -183,6 +183,29 @@ COMMIT
     expect(dialed).toEqual(["nothing", "container", "nothing"]);
   });
 
+  it("stays closed on the host with INPUT emptied", async () => {
+    const both = (...args: string[]) => ["iptables-nft", "ip6tables-nft"].map((family) => host.run(family, ...args));
+    const dial = () =>
+      Promise.all([
+        tcp(outside, publicIp, 2377),
+        udp(outside, publicIp, 4789),
+        tcp(outside, publicIp6, 8080),
+        tcp(container, bridgeIp, 22),
+        tcp(outside, publicIp, 22),
+        tcp(outside, publicIp6, 443),
+        udp(privateSide, privateIp, 4789, peerIp),
+      ]);
+    const asItMustBe = ["nothing", "nothing", "nothing", "nothing", "host", "host", "host"];
+    both("-F", "INPUT");
+    expect(await dial()).toEqual(asItMustBe);
+    // The control: without the belt as well, everything answers.
+    both("-t", "mangle", "-F", "INPUT");
+    expect((await dial()).filter((answer) => answer === "nothing")).toEqual([]);
+    both("-t", "mangle", "-I", "INPUT", "-j", "HC-BELTIN");
+    both("-I", "INPUT", "-j", "HC-IN");
+    expect(await dial()).toEqual(asItMustBe);
+  });
+
   it("ends a connection whose port was closed, though the container goes on sending", async () => {
     // Docker keeps the port number where it can, so a container that goes on sending would open its closed port again.
     host.run(

@@ -39,6 +39,23 @@ describe("a payload", () => {
     );
   });
 
+  it("holds for the host with the table filter emptied, and without its belt", () => {
+    fc.assert(
+      fc.property(policies, nodes, fc.array(packets, { minLength: 40, maxLength: 60 }), (policy, node, sent) => {
+        const bundle = readBundle(payloadOf(policy, node), peers);
+        const beltOnly = without(bundle, "filter INPUT HC-IN");
+        const chainOnly = without(bundle, "mangle INPUT HC-BELTIN");
+        for (const packet of sent.filter(({ path }) => path === "input")) {
+          const { open } = evaluate(bundle, packet);
+          expect(evaluate(chainOnly, packet).open).toBe(open);
+          // Limits count in filter alone.
+          if (!packet.overRate) expect(evaluate(beltOnly, packet).open).toBe(open);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it("holds with DOCKER-USER emptied, and without its belt", () => {
     fc.assert(
       fc.property(policies, nodes, fc.array(packets, { minLength: 40, maxLength: 60 }), (policy, node, sent) => {

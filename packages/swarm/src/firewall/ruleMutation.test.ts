@@ -46,14 +46,20 @@ describe("the packets of these tests", () => {
         const open = isOpen(broad, broadNode, peers, packet);
         return { packet, open, accepted: open && isAccepted(broad, broadNode, packet) };
       });
+    const twins: Record<string, string> = {
+      "HC-FWD": "mangle FORWARD HC-BELT",
+      "HC-BELT": "filter DOCKER-USER HC-FWD",
+      ...{ "HC-IN": "mangle INPUT HC-BELTIN", "HC-CTR": "mangle INPUT HC-BELTIN" },
+      ...{ "HC-BELTIN": "filter INPUT HC-IN", "HC-BELTCTR": "filter INPUT HC-IN" },
+    };
     const pathOf = { "HC-FWD": "forward", "HC-BELT": "forward", "HC-OUT": "output" } as Record<string, string>;
     const missed: string[] = [];
     for (const [key, lines] of bundle.chains) {
       const [family, table, chain = ""] = key.split(" ");
       // It decides over no packet; what it does to each is told apart from every other in properties.test.ts.
       if (table === "nat") continue;
-      // Belt and HC-FWD stand in for each other, so each is tried alone.
-      const hook = { "HC-FWD": "mangle FORWARD HC-BELT", "HC-BELT": "filter DOCKER-USER HC-FWD" }[chain];
+      // Belts and the chains in filter stand in for each other, so each is tried alone.
+      const hook = twins[chain];
       const alone = hook === undefined ? bundle : { ...bundle, hooks: bundle.hooks.filter((other) => other !== hook) };
       const there = sent.filter(({ packet }) => {
         const stray = chain === "HC-BELT" && packet.protocol === "tcp" && packet.state === "NEW" && !packet.syn;

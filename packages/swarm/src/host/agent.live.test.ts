@@ -100,6 +100,8 @@ exec /usr/sbin/iptables-nft-restore "$@"`,
     ["a rule deleted", ["-D", "HC-IN", "1"], "chain-filter-hc-in-v4"],
     ["a rule added", ["-I", "HC-FWD", "1", "-p", "tcp", "-j", "RETURN"], "chain-filter-hc-fwd-v4"],
     ["the belt emptied", ["-t", "mangle", "-F", "HC-BELT"], "chain-mangle-hc-belt-v4"],
+    ["the belt of INPUT emptied", ["-t", "mangle", "-F", "HC-BELTIN"], "chain-mangle-hc-beltin-v4"],
+    ["the jump to the belt of INPUT", ["-t", "mangle", "-F", "INPUT"], "jump-mangle-input-hc-beltin-v4"],
     ["everything flushed", ["-F"], "chain-filter-hc-in-v4"],
     ["the peers flushed", ["flush", "hc-peers4"], "peers", "ipset"],
   ])("notices and repairs: %s", (_what, mutation, named, tool = "iptables-nft") => {

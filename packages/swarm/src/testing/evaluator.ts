@@ -51,7 +51,7 @@ export interface Bundle {
 }
 
 const tablesOf: Readonly<Record<Path, readonly string[]>> = {
-  input: ["raw PREROUTING", "filter INPUT"],
+  input: ["raw PREROUTING", "mangle INPUT", "filter INPUT"],
   forward: ["raw PREROUTING", "mangle FORWARD", "filter FORWARD"],
   output: ["filter OUTPUT"],
 };

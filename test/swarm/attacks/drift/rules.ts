@@ -13,11 +13,7 @@ const repaired = (name: string, what: string, breakIt: string, caughtBy: RegExp)
 
 /** Docker's own chains are Docker's to bring back. */
 const restartDocker = "systemctl restart docker";
-const nothingLeft = {
-  ports: "all",
-  why: "no rule is left in the kernel until the next check, so nothing can hold",
-} as const;
-const inputLost = { ports: "host", why: "listeners of the host: INPUT has no belt outside of the filter table" } as const;
+const nothingLeft = "no rule is left in the kernel until the next check, so nothing can hold";
 
 export const ruleDrifts: readonly DriftAttack[] = [
   repaired("flush-docker-user", "DOCKER-USER emptied", both("-F DOCKER-USER"), /jump-filter-docker-user/),
@@ -54,7 +50,6 @@ export const ruleDrifts: readonly DriftAttack[] = [
   {
     ...repaired("iptables-F", "the whole filter table emptied", "iptables -F", /chain-filter-hc-in-v4/),
     restoresDocker: restartDocker,
-    opensMeanwhile: inputLost,
   },
   {
     ...repaired(
@@ -64,7 +59,6 @@ export const ruleDrifts: readonly DriftAttack[] = [
       /chain-filter-hc-in-v4/,
     ),
     restoresDocker: restartDocker,
-    opensMeanwhile: inputLost,
   },
   {
     ...repaired(

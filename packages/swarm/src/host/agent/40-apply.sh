@@ -16,6 +16,7 @@ closed_text() {
   cat <<'EOF'
 ### hcloud-swarm payload 1
 ### hooks
+mangle INPUT HC-BELTIN
 mangle FORWARD HC-BELT
 filter INPUT HC-IN
 filter FORWARD DOCKER-USER
@@ -23,7 +24,13 @@ filter DOCKER-USER HC-FWD
 ### sets
 ### iptables
 *mangle
+:HC-BELTIN - [0:0]
 :HC-BELT - [0:0]
+-A HC-BELTIN -i lo -j RETURN
+-A HC-BELTIN -m conntrack --ctstate ESTABLISHED -j RETURN
+-A HC-BELTIN -p tcp -m tcp --dport 22 -j RETURN
+-A HC-BELTIN -p udp -m udp --sport 67 --dport 68 -j RETURN
+-A HC-BELTIN -j DROP
 -A HC-BELT -m conntrack --ctstate ESTABLISHED -j RETURN
 -A HC-BELT -j DROP
 COMMIT
@@ -40,7 +47,14 @@ COMMIT
 COMMIT
 ### ip6tables
 *mangle
+:HC-BELTIN - [0:0]
 :HC-BELT - [0:0]
+-A HC-BELTIN -i lo -j RETURN
+-A HC-BELTIN -m conntrack --ctstate ESTABLISHED -j RETURN
+-A HC-BELTIN -p ipv6-icmp -j RETURN
+-A HC-BELTIN -p tcp -m tcp --dport 22 -j RETURN
+-A HC-BELTIN -p udp -m udp --sport 547 --dport 546 -j RETURN
+-A HC-BELTIN -j DROP
 -A HC-BELT -m conntrack --ctstate ESTABLISHED -j RETURN
 -A HC-BELT -j DROP
 COMMIT
