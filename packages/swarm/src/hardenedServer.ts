@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HardenedServerArgs } from "./args/components";
-import { completePolicy, knownNow } from "./args/deferred";
+import { completePolicy, hasDeferred, knownNow } from "./args/deferred";
 import { hostName } from "./args/hostSchema";
 import { parseArgument } from "./args/invalidArgument";
 import { hardenedServerSchema } from "./args/schema";
@@ -13,6 +13,7 @@ import { announceRotation, retireKey, shownRotation } from "./nodes/keyRotation"
 import { sshKeys } from "./nodes/sshKeys";
 import { verifyHost } from "./nodes/verifiedHost";
 import type { VerificationReport } from "./outputs";
+import { refuseBeyondCloud } from "./plan/cloudFirewall";
 import { exposureTable, payloadOf } from "./plan/policy";
 import { sshConfig } from "./remote/sshConfig";
 
@@ -116,5 +117,8 @@ function planServer(name: string, args: HardenedServerArgs) {
   const serverName = parseArgument(component, hostName, plan.serverName ?? name, "serverName");
   const facts: NodeFacts = { name: serverName, pool: serverName, role: "standalone", cgroupPath: containerSlice };
   payloadOf(component, plan.policy, facts);
-  return { ...plan, labels: { ...plan.labels, [serverLabel]: serverName }, component, serverName, facts };
+  const labels = { ...plan.labels, [serverLabel]: serverName };
+  const server = { ...plan, labels, component, serverName, facts, nodes: [facts] };
+  if (!hasDeferred(args.policy)) refuseBeyondCloud(server);
+  return server;
 }

@@ -25,7 +25,8 @@ export function completePolicy(
   return pulumi.output(args).apply((known) => parseArgument(component, policySchema, known, "policy"));
 }
 
-function hasDeferred(value: unknown): boolean {
+/** Whether anything in it is known only later. */
+export function hasDeferred(value: unknown): boolean {
   if (isDeferred(value)) return true;
   return typeof value === "object" && value !== null && Object.values(value).some(hasDeferred);
 }

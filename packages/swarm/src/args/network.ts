@@ -30,7 +30,10 @@ export interface NetworkArgs {
 export const BeyondLimits = {
   /** The deployment fails and says what is too much. */
   Refuse: "refuse",
-  /** The cloud firewall lets that port pass for everybody, and the hosts alone filter it. */
+  /**
+   * The cloud firewall lets that port pass for everybody, and the hosts alone filter it. SCTP, which it has no rules for, is
+   * open to the private network alone. A warning says so.
+   */
   Pass: "pass",
 } as const;
 export type BeyondLimits = (typeof BeyondLimits)[keyof typeof BeyondLimits];
@@ -42,7 +45,7 @@ export interface CloudFirewallArgs {
   /** A firewall to put the servers behind instead of making one; its rules are yours to keep in step. */
   existing?: ExistingArgs;
   /**
-   * What to do with more rules or networks than a Hetzner Cloud Firewall takes. Default: `refuse`.
+   * What to do with more networks than a Hetzner Cloud Firewall takes, and with SCTP, which it drops. Default: `refuse`.
    */
   beyondLimits?: BeyondLimits;
 }

@@ -26,10 +26,12 @@ export interface CloudFirewallGap {
   /** Which of its abilities it exceeds. */
   readonly reason: "protocol" | "networks" | "rules";
   /**
-   * `closed`: the cloud firewall lets none of it through on the public path. `hostOnly`: it lets everybody through and the
-   * host's rules alone decide (asked for with `beyondLimits`). `refused`: there are no rules to use until the policy changes.
+   * `refused`: there are no rules to use until the policy changes. With `beyondLimits: "pass"`, `hostOnly`: the cloud firewall
+   * lets everybody through and the host's rules alone decide; `closed`: it lets nobody through on the public path, for it
+   * cannot.
    */
   readonly outcome: "closed" | "hostOnly" | "refused";
+  /** Names the entry first, and says what becomes of it unless it is refused. */
   readonly message: string;
 }
 
@@ -42,9 +44,15 @@ export interface CloudFirewall {
 export interface CloudFirewallOptions {
   /** The nodes behind the firewall; what is limited to others is left out. Default: all that the policy opens anywhere. */
   readonly nodes?: readonly Pick<NodeFacts, "name" | "pool">[];
-  /** What to do with source lists beyond its limits: `refuse`, or pass the port to the host; default: `refuse`. */
+  /**
+   * What to do with source lists beyond its limits and with SCTP: `refuse`, or pass the port to the host, and leave SCTP to the
+   * private network; default: `refuse`.
+   */
   readonly beyondLimits?: "refuse" | "pass";
 }
+
+const privateAlone = "nobody reaches it on the public path, the private network alone does";
+const hostAlone = "the cloud lets it pass for everybody, the host alone filters it";
 
 interface Draft {
   readonly label: string;
@@ -64,22 +72,22 @@ export function compileCloudFirewall(policy: Policy, options: CloudFirewallOptio
     ...draftsOf("host", policy.hostServices, options),
     ...draftsOf("published", policy.publishedPorts, options),
   ];
-  const gaps: CloudFirewallGap[] = drafts
+  const { beyondLimits = "refuse" } = options;
+  const gaps = drafts
     .filter(({ entry }) => entry.protocol === "sctp")
-    .map(({ label }) => ({
-      entry: label,
-      reason: "protocol",
-      outcome: "closed",
-      message:
-        "Hetzner Cloud Firewalls have no SCTP: it stays closed on the public path while one is in front of the node",
-    }));
+    .map(({ label }): CloudFirewallGap => {
+      const told = `${label}: Hetzner Cloud Firewalls have no SCTP and drop it`;
+      return beyondLimits === "refuse"
+        ? { entry: label, reason: "protocol", outcome: "refused", message: told }
+        : { entry: label, reason: "protocol", outcome: "closed", message: `${told}; ${privateAlone}` };
+    });
   const echo: readonly CloudFirewallRule[] = policy.icmp.echo
     ? [{ direction: "in", protocol: "icmp", sourceIps: anySource, description: "icmp" }]
     : [];
   const fitted = fit(
     drafts.filter(({ entry }) => entry.protocol !== "sctp"),
     echo.length,
-    options.beyondLimits ?? "refuse",
+    beyondLimits,
   );
   gaps.push(...fitted.gaps);
   const refused = gaps.some(({ outcome }) => outcome === "refused");
@@ -110,13 +118,22 @@ function fit(
       const message = `the policy needs ${ruleCount} rules over ${networkCount} networks; a Hetzner Cloud Firewall has ${rules} over ${networks}`;
       return { drafts: [], gaps: [...gaps, { entry: "policy", reason: "rules", outcome: "refused", message }] };
     }
-    const told = `${longest.entry.sources.length} networks; a Hetzner Cloud Firewall holds ${networks} over all its rules`;
-    const outcome = beyondLimits === "pass" ? "hostOnly" : "refused";
-    gaps.push({ entry: longest.label, reason: "networks", outcome, message: told });
+    const { label: entry } = longest;
+    const told = `${entry}: ${longest.entry.sources.length} networks are too many for a Hetzner Cloud Firewall, which has ${rules} rules over ${networks} networks in all`;
+    gaps.push(
+      beyondLimits === "refuse"
+        ? { entry, reason: "networks", outcome: "refused", message: told }
+        : { entry, reason: "networks", outcome: "hostOnly", message: `${told}; ${hostAlone}` },
+    );
     fitted = fitted.map((draft) =>
       draft === longest ? { ...draft, entry: { ...draft.entry, sources: anySource } } : draft,
     );
   }
+}
+
+/** Whether it is a rule of SSH, which may have a firewall of its own. */
+export function isSshRule({ description }: CloudFirewallRule): boolean {
+  return description.startsWith("ssh ");
 }
 
 function rulesOf({ label, entry }: Draft): readonly CloudFirewallRule[] {

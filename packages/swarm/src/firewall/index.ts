@@ -5,6 +5,7 @@ export {
   type CloudFirewallOptions,
   type CloudFirewallRule,
   compileCloudFirewall,
+  isSshRule,
 } from "./cloudFirewall";
 export { compileRuleset } from "./compile";
 export { mergeEntries, type PolicyEntry, type PortOpening, type PortProtocol } from "./entries";

@@ -1,7 +1,7 @@
 /** What a SwarmCluster is going to make: its arguments, checked, with every default filled in. */
 import type * as z from "zod";
 import type { SwarmClusterArgs } from "../args/components";
-import { knownNow } from "../args/deferred";
+import { hasDeferred, knownNow } from "../args/deferred";
 import type { NodeRole } from "../args/host";
 import { serverDefaults } from "../args/hostSchema";
 import { InvalidArgumentError, isDeferred, type Problem, parseArgument } from "../args/invalidArgument";
@@ -15,6 +15,7 @@ import { type Additions, containerSlice, userDataBytes, userDataLimit } from "..
 import { bornWith } from "../maintenance/nodeProgram";
 import { bootstrapHostKey } from "../remote/sshKey";
 import type { WantedShape } from "./adoption";
+import { refuseBeyondCloud } from "./cloudFirewall";
 import { type LoadBalancerPlan, planBalancer, withBalancer } from "./loadBalancer";
 import { nodesRange } from "./network";
 import { placementGroups } from "./placement";
@@ -130,7 +131,9 @@ export function planCluster(name: string, args: SwarmClusterArgs): ClusterPlan {
   refuseTooMuch(component, prefix, rest, nodes);
   refuseLongNames(component, prefix, nodes);
   const labels = { ...rest.labels, [clusterLabel]: prefix };
-  return { ...rest, labels, component, prefix, nodes, ...(loadBalancer && { loadBalancer }) };
+  const plan = { ...rest, labels, component, prefix, nodes, ...(loadBalancer && { loadBalancer }) };
+  if (!hasDeferred(givenPolicy(args))) refuseBeyondCloud(plan);
+  return plan;
 }
 
 /** The policy as it was given; behind a load balancer, no port is open to others that it does not name. */
