@@ -10,7 +10,8 @@ import { kernelMutations } from "../../../packages/swarm/src/verification/testin
 import { type Mutation, ruleMutations } from "../../../packages/swarm/src/verification/testing/ruleMutations.js";
 import { type Cluster, root, say, table } from "../../harness/src/index.js";
 import { ready } from "../lib.js";
-import { holdTimer, type Outcome, payloadOf, run, verify } from "./host.js";
+import { holdTimer, payloadOf, run, verify } from "./host.js";
+import { leastMutations, type Outcome, tally } from "./outcomes.js";
 
 const outcomes: Outcome[] = [];
 let cluster: Cluster;
@@ -29,16 +30,13 @@ async function inSessions(mutations: readonly Mutation[], size: number): Promise
   for (let at = 0; at < mutations.length; at += size) {
     const done = await run(cluster, mutations.slice(at, at + size));
     outcomes.push(...done);
-    const bad = done.filter((outcome) => outcome.missed.length > 0);
-    for (const { mutation, missed, failed, trouble } of bad)
-      say(
-        `MISSED ${mutation.name}: ${trouble ?? `not by ${missed.join(", ")}; failed: ${failed.join(", ") || "nothing"}`}`,
-      );
+    for (const missed of tally(done).missed) say(`MISSED ${missed}`);
     say(`${Math.min(at + size, mutations.length)} of ${mutations.length}`);
     expect(failures(await verify(cluster)), `after ${mutations[at]?.name} and the next ${size}`).toEqual([]);
   }
-  const caught = outcomes.slice(-mutations.length).filter((outcome) => outcome.missed.length === 0);
-  expect(caught).toHaveLength(mutations.length);
+  const made = outcomes.slice(-mutations.length);
+  expect(made).toHaveLength(mutations.length);
+  expect(tally(made).missed).toEqual([]);
 }
 
 test("the untouched host passes every check", async () => {
@@ -62,23 +60,25 @@ test("every rule, jump and set", async () => {
   await inSessions(rules, 40);
 });
 
+test(`at least ${leastMutations} distinct mutations were made, and all were caught`, () => {
+  const { distinct, missed } = tally(outcomes);
+  expect(missed).toEqual([]);
+  expect(distinct).toBeGreaterThanOrEqual(leastMutations);
+});
+
 afterAll(() => {
-  const kinds = [...new Set(outcomes.map(({ mutation }) => mutation.kind))];
-  const rows = kinds.map((kind) => {
-    const of = outcomes.filter(({ mutation }) => mutation.kind === kind);
-    return [kind, String(of.length), String(of.filter(({ missed }) => missed.length === 0).length)];
-  });
-  const caught = outcomes.filter(({ missed }) => missed.length === 0).length;
-  rows.push(["all", String(outcomes.length), String(caught)]);
+  const { distinct, missed, rows } = tally(outcomes);
   const folder = join(root, "test-output");
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     join(folder, "verifier-mutations.json"),
     `${JSON.stringify(
-      outcomes.map(({ mutation, failed, missed, trouble }) => ({ name: mutation.name, failed, missed, trouble })),
+      outcomes.map(({ mutation: { name }, ...outcome }) => ({ name, ...outcome })),
       null,
       1,
     )}\n`,
   );
+  const said = missed.length === 0 ? "none missed" : `missed:\n  ${missed.join("\n  ")}`;
   process.stdout.write(`\n${table(["mutations", "made", "caught by name"], rows)}\n`);
+  process.stdout.write(`${distinct} distinct mutations, ${said}\n`);
 });

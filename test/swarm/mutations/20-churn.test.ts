@@ -42,12 +42,13 @@ test(`${rounds} verifications during churn, no false alarm`, async () => {
   for (let round = 1; round <= rounds; round++) {
     const text = await cluster.ssh(
       manager,
-      "/opt/hcloud-iptables.sh verify --json 2>/run/looks; grep -c '^hcloud-iptables: look' /run/looks || :",
+      `/opt/hcloud-iptables.sh verify --json 2>/run/looks; echo "$?"; grep -c '^hcloud-iptables: look' /run/looks || :`,
     );
-    const [json = "", looks = "0"] = text.trim().split("\n");
+    const [json = "", status = "none", looks = "0"] = text.trim().split("\n");
     const failed = cluster.parseReport(json).checks.filter((check) => !check.passed);
     if (Number(looks) > 0) secondLooks++;
-    if (failed.length > 0) alarms.push(`round ${round}: ${JSON.stringify(failed)}`);
+    if (failed.length > 0 || status !== "0")
+      alarms.push(`round ${round}: exit status ${status}, ${JSON.stringify(failed)}`);
     if (round % 10 === 0) say(`${round} verifications, ${alarms.length} false alarms, ${secondLooks} looked again`);
   }
   await cluster.ssh(manager, "rm /run/churn");

@@ -3,6 +3,7 @@ import { parsePayload } from "../../../packages/swarm/src/firewall/payload.js";
 import { parseReport, type Report } from "../../../packages/swarm/src/verification/index.js";
 import type { Mutation } from "../../../packages/swarm/src/verification/testing/ruleMutations.js";
 import type { Cluster } from "../../harness/src/index.js";
+import { type Outcome, statusOf } from "./outcomes.js";
 
 const agent = "/opt/hcloud-iptables.sh";
 const hold = "/run/systemd/system/hcloud-iptables-check.service.d";
@@ -12,8 +13,14 @@ export async function payloadOf(cluster: Cluster) {
   return parsePayload(await cluster.ssh(cluster.manager, "cat /etc/hcloud-iptables/payload"));
 }
 
+/** @throws where exit status and report do not say the same. */
 export async function verify(cluster: Cluster): Promise<Report> {
-  return parseReport(await cluster.ssh(cluster.manager, `${agent} verify --json || :`));
+  const output = await cluster.ssh(cluster.manager, `${agent} verify --json; echo "$?"`);
+  const [json = "", status] = output.trim().split("\n");
+  const report = parseReport(json);
+  const expected = statusOf(report);
+  if (Number(status) !== expected) throw new Error(`verify ended with ${status} instead of ${expected}: ${json}`);
+  return report;
 }
 
 /** Keeps the timer's look from mending what a test has broken. The timer itself goes on, so the checks of it still pass. */
@@ -22,17 +29,6 @@ export async function holdTimer(cluster: Cluster): Promise<void> {
     cluster.manager,
     `mkdir -p ${hold} && printf '[Service]\\nExecCondition=/bin/false\\n' >${hold}/hold.conf && systemctl daemon-reload`,
   );
-}
-
-export interface Outcome {
-  readonly mutation: Mutation;
-  /** Names of the checks that failed while the mutation was in force. */
-  readonly failed: readonly string[];
-  /** Those that had to fail and did not. */
-  readonly missed: readonly string[];
-  readonly exitStatus: number;
-  /** What went wrong with the mutation itself, or with its undo. */
-  readonly trouble?: string;
 }
 
 const mark = "=== mutation";
