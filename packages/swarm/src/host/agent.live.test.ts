@@ -26,9 +26,6 @@ describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "
       `case "$*" in *--test*) ;; *) ipset save hc-peers4 >>'${join(home, "bin", "peers")}' ;; esac
 exec /usr/sbin/iptables-nft-restore "$@"`,
     );
-    writeFileSync(join(home, "bin", "iptables-restore"), readFileSync(join(home, "bin", "iptables-nft-restore")), {
-      mode: 0o755,
-    });
     const run = agent(["apply", "--probation", "60"], renderBundle({ payload: payloadOf([80]), peers: ["10.0.0.3"] }));
     expect([run.status, run.stderr]).toEqual([0, expect.any(String)]);
     expect(readFileSync(join(home, "bin", "peers"), "utf8")).toContain("add hc-peers4 10.0.0.3");

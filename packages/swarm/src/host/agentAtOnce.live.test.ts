@@ -33,8 +33,8 @@ describe.skipIf(missing.length > 0)(
       // Not in the agent's scratch namespace, which has no name.
       const docker = (whileOnce: string) =>
         standIn(
-          "iptables-restore",
-          `iptables-nft-restore "$@" || exit
+          "iptables-nft-restore",
+          `/usr/sbin/iptables-nft-restore "$@" || exit
 case "$*$(ip netns identify $$)" in *--test*) ;; *${name}) ${whileOnce} iptables-nft -I FORWARD -j DOCKER-USER ;; esac
 exit 0`,
         );

@@ -53,7 +53,16 @@ describe("on a host", () => {
     for (const folder of ["bin", "opt"]) {
       mkdirSync(join(home, folder), { recursive: true });
     }
-    for (const name of ["systemctl", "journalctl", "systemd-run", "ipset", "conntrack"]) fake(name);
+    for (const name of [
+      "systemctl",
+      "journalctl",
+      "systemd-run",
+      "ipset",
+      "conntrack",
+      "iptables-nft",
+      "ip6tables-nft",
+    ])
+      fake(name);
     for (const name of ["iptables", "ip6tables"]) fake(name, "echo 'v1.8.11 (nf_tables)'");
   });
   afterEach(() => rmSync(home, { recursive: true, force: true }));

@@ -35,7 +35,7 @@ fail() { printf 'install: %s\\n' "$*" >&2; exit 1; }
 ${put}
 
 need_tools() {
-  for tool in iptables ip6tables nft ipset conntrack curl openssl; do
+  for tool in iptables ip6tables iptables-nft ip6tables-nft nft ipset conntrack curl openssl; do
     command -v "$tool" >/dev/null || missing=yes
   done
   [ -n "\${missing-}" ] || return 0

@@ -47,16 +47,12 @@ make_workspace() {
 # One change at a time; the lock goes with the process.
 take_lock() {
   exec 9>"$RUN/lock"
-  flock -w 120 9 || die 4 'another run holds the lock for more than 120 s'
+  flock -w 120 9 || die 4 'another run holds the lock for 120 s'
 }
 
-# tool FAMILY SUFFIX: the program of a family, such as `tool 6 -restore`.
-tool() {
-  case $1 in
-    4) echo "iptables$2" ;;
-    6) echo "ip6tables$2" ;;
-  esac
-}
+# tool FAMILY SUFFIX: the program of a family, such as `tool 6 -restore`. By the name that only the nf_tables kind has: what
+# `iptables` is can be switched under us (update-alternatives), and our rules would go on in tables that nobody looks at.
+tool() { echo "ip${1#4}tables-nft$2"; }
 
 digest_of() { sha256sum "$1" | { read -r sum _ && echo "$sum"; }; }
 

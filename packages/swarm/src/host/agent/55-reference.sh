@@ -21,7 +21,7 @@ rebuild_reference() {
   # shellcheck disable=SC2016
   unshare --net sh -c '
     cd "$1" && ipset restore <make-sets &&
-      iptables-restore <load.4 && ip6tables-restore <load.6 && iptables-save >save.4 && ip6tables-save >save.6 &&
+      iptables-nft-restore <load.4 && ip6tables-nft-restore <load.6 && iptables-nft-save >save.4 && ip6tables-nft-save >save.6 &&
       if command -v nft; then nft -s -n list ruleset >nft; else : >nft; fi' sh "$scratch" >"$scratch/log" 2>&1 || return 1
   for family in 4 6; do our_part "$scratch/save.$family" >"$scratch/$family"; done
   cp "$1/payload" "$1/hooks" "$1/sets" "$scratch" || return 1

@@ -41,21 +41,23 @@ check_backend() {
   while IFS= read -r line; do
     case $line in PATH=*) dockerd_path=${line#PATH=} ;; esac
   done <"$WORK/environ"
-  for family in 4 6; do
-    flavour=$(PATH=${dockerd_path:-$PATH} "$(tool "$family" '')" -V 2>/dev/null || :)
-    case $flavour in *'('*')'*) flavour=${flavour##*\(} ;; esac
-    check "iptables-nft-v$family" nf_tables "${flavour%)}"
-    names=$ROOT/proc/net/ip_tables_names
-    [ "$family" = 4 ] || names=$ROOT/proc/net/ip6_tables_names
+  # IPv4 comes last: its flavour matters below.
+  for family in 6 4; do
+    flavour=$(PATH=${dockerd_path:-$PATH} "ip${family#4}tables" -V 2>/dev/null || :)
+    flavour=${flavour##*\(}
+    flavour=${flavour%)}
+    check "iptables-nft-v$family" nf_tables "$flavour"
+    names=$ROOT/proc/net/ip${family#4}_tables_names
     legacy=
     if [ -r "$names" ]; then while read -r line; do legacy="$legacy$line "; done <"$names"; fi
     check "no-legacy-rules-v$family" '' "${legacy% }"
   done
   [ "$pid" -gt 0 ] || return 0
-  # It must see the chain that our own iptables sees, and keep its rules there.
-  PATH=${dockerd_path:-$PATH} iptables -t nat -S DOCKER >"$WORK/dockers-view" 2>/dev/null || :
+  # It must see the chain that our own iptables sees, and keep its rules there. The legacy one is not asked: it would make the
+  # table that it is asked about, which stays until the next boot.
   own=no
-  if grep -q '^:DOCKER ' "$WORK/live.4" && [ -s "$WORK/dockers-view" ]; then own=yes; fi
+  if [ "$flavour" = nf_tables ] && grep -q '^:DOCKER ' "$WORK/live.4" &&
+    PATH=${dockerd_path:-$PATH} iptables -t nat -S DOCKER >/dev/null 2>&1; then own=yes; fi
   check docker-chains-in-force yes "$own"
 }
 

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
-import { compileRuleset, normalizePolicy, renderPayload } from "../../firewall";
+import { compileRuleset, normalizePolicy, type PolicyInput, renderPayload } from "../../firewall";
 
 /** What this machine lacks for it. */
 export const missing = [
@@ -18,13 +18,9 @@ const name = `hcag-${process.pid}`;
 const agentParts = join(__dirname, "..", "agent");
 
 export const payloadOf = (ports: number[], protocol: "tcp" | "udp" = "tcp") =>
-  renderPayload(
-    compileRuleset(normalizePolicy({ publishedPorts: ports.map((port) => ({ port, protocol })) }), {
-      name: "manager-1",
-      pool: "manager",
-      role: "manager",
-    }),
-  );
+  payloadFor({ publishedPorts: ports.map((port) => ({ port, protocol })) });
+export const payloadFor = (policy: PolicyInput) =>
+  renderPayload(compileRuleset(normalizePolicy(policy), { name: "manager-1", pool: "manager", role: "manager" }));
 export const digestOf = (payload: string) => createHash("sha256").update(payload).digest("hex");
 
 /** To be called in a `describe`: each test has a host without rules. */
@@ -32,15 +28,27 @@ export function agentBench() {
   const home = mkdtempSync(join(tmpdir(), "agent-"));
   const script = join(home, "agent.sh");
 
-  const inside = (command: string, args: readonly string[], input = "") =>
+  const inside = (command: string, args: readonly string[], input = "", environment: Record<string, string> = {}) =>
     spawnSync("ip", ["netns", "exec", name, command, ...args], {
       input,
       encoding: "utf8",
-      env: { ...process.env, HC_ROOT: join(home, "root"), HC_PATH: join(home, "bin"), HC_PAUSE: "0.2" },
+      env: { ...process.env, HC_ROOT: join(home, "root"), HC_PATH: join(home, "bin"), HC_PAUSE: "0.2", ...environment },
     });
-  const agent = (args: readonly string[], input = "") => inside("sh", [script, ...args], input);
+  const agent = (args: readonly string[], input = "", environment: Record<string, string> = {}) =>
+    inside("sh", [script, ...args], input, environment);
   const chain = (...args: string[]) => inside("iptables-nft", ["-S", ...args]).stdout;
   const rules = () => ["iptables-nft", "ip6tables-nft"].map((tool) => inside(tool, ["-S"]).stdout).join("");
+  /** Every table and every set, without what differs from one look to the next. */
+  const everything = () =>
+    [
+      ...["iptables-nft-save", "ip6tables-nft-save"].map((tool) => normalized(inside(tool, []).stdout)),
+      // Where a hash begins is drawn anew with each set.
+      inside("ipset", ["save"])
+        .stdout.replaceAll(/ initval \S+/g, "")
+        .split("\n")
+        .sort()
+        .join("\n"),
+    ].join("\n");
   const checks = () => {
     const run = agent(["verify", "--json"]);
     const report = JSON.parse(run.stdout) as {
@@ -81,5 +89,18 @@ export function agentBench() {
     rmSync(home, { recursive: true, force: true });
   });
 
-  return { home, script, name, inside, agent, chain, rules, checks, standIn, called };
+  return { home, script, name, inside, agent, chain, rules, everything, checks, standIn, called };
+}
+
+/** What `iptables-save` printed, in the order of the tables' and the chains' names. Chains of the kernel are there once somebody looks. */
+function normalized(saved: string): string {
+  let table = "";
+  const lines = saved.split("\n").flatMap((line) => {
+    if (line.startsWith("*")) table = line;
+    if (!/^(:|-A )/.test(line) || /^:[A-Z]+ ACCEPT/.test(line)) return [];
+    const [word = "", second = ""] = line.split(" ");
+    return [{ key: `${table} ${word === "-A" ? second : word.slice(1)}`, text: line.replace(/ \[\d+:\d+\]$/, "") }];
+  });
+  const keys = [...new Set(lines.map(({ key }) => key))].sort();
+  return keys.flatMap((key) => [key, ...lines.filter((line) => line.key === key).map(({ text }) => text)]).join("\n");
 }
