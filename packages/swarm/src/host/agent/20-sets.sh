@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# IP sets: the new content is built under another name and swapped in, so that no packet meets half a list. A set belongs to
-# one opening of a policy, so old rules with new content let in nothing that the new policy does not.
+# IP sets: the new content is built under another name and swapped in, so that no packet meets half a list. A set keeps its name
+# while the rules around it change (another port of SSH's), so neither its old content fits the new rules nor the other way round:
+# while they change it holds what both have.
 
 # Room for the one set under construction; payloads cannot name it.
 STAGED=hc:new
@@ -29,14 +30,29 @@ peer_sets() {
 
 # ensure_sets [DIRECTORY]: makes the payload's sets where they are missing; rules that name them can then be tested.
 ensure_sets() {
-  ipset list -n >"$WORK/set-names"
+  snapshot_sets
   peer_sets >"$WORK/peer-sets"
-  awk 'src == "names" { there[$1] = 1; next } $1 == "create" && !($2 in there)' \
-    src=names "$WORK/set-names" src=wanted "$WORK/peer-sets" ${1+"$1/sets"} | ipset restore
+  awk 'src == "is" { there[$2]; next } $1 == "create" && !($2 in there)' \
+    src=is "$WORK/live.sets" src=wanted "$WORK/peer-sets" ${1+"$1/sets"} | ipset restore
 }
 
-# load_sets DIRECTORY: the payload's elements, each set in one step.
-load_sets() { [ ! -s "$1/sets" ] || swap_in "$1/sets"; }
+# plan_sets DIRECTORY: from the sets as they were before ensure_sets to the payload's, as $WORK/sets.early and .late: before the
+# rules change a new set is filled, and an old one left with what it keeps; one that gains gets all of it after.
+plan_sets() {
+  rm -f "$WORK"/sets.*
+  awk -v dir="$WORK" '
+    src == "is" { is[$0]; there[$2]; next }
+    src == "look" { if (NF == 3 && $2 in there && !($0 in is)) gains[$2]; next }
+    $1 == "create" || !($2 in there) || $0 in is { print >(dir "/sets.early") }
+    $2 in gains { print >(dir "/sets.late") }
+  ' src=is "$WORK/live.sets" src=look "$1/sets" src=must "$1/sets"
+}
+
+# change_sets WHEN: `early` or `late`, each set in one step.
+change_sets() {
+  rm -f "$WORK/live.sets"
+  [ ! -e "$WORK/sets.$1" ] || swap_in "$WORK/sets.$1"
+}
 
 # drop_unused_sets DIRECTORY: sets of ours that the payload no longer has. The kernel lets go of a set a moment after the last
 # rule that names it: what is still held is dropped by the next run.

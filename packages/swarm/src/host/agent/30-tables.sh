@@ -20,6 +20,7 @@ hooks_file() { if [ -e "$1/hooks.$2" ]; then echo "$1/hooks.$2"; else echo "$1/h
 
 # family_text FAMILY DIRECTORY: one transaction a table. Our chains are replaced; each jump becomes the first rule of its chain
 # and its only one, and stays untouched where it is; chains of ours that the payload no longer has leave, and the jumps to them.
+# What HC-RAW drops (it does nothing else) and the payload no longer does, it drops until the rest is in force.
 family_text() {
   snapshot "$1"
   awk -v tables="$TABLES" "$DOCKERS"'
@@ -29,7 +30,7 @@ family_text() {
     src == "hooks" { hook[$1 " " $2] = $3; hooked[$1] = hooked[$1] " " $2; next }
     /^\*/ { table = substr($0, 2); next }
     src == "must" && /^:/ { mine[table, substr($1, 2)] = 1; body[table] = body[table] $0 "\n"; next }
-    src == "must" && $1 == "-A" { body[table] = body[table] $0 "\n"; next }
+    src == "must" && $1 == "-A" { body[table] = body[table] $0 "\n"; known[$0]; next }
     src == "must" { next }
     /^:/ {
       name = substr($1, 2)
@@ -37,6 +38,7 @@ family_text() {
       if (name ~ /^HC-/ && !((table, name) in mine)) gone[table] = gone[table] " " name
       next
     }
+    $2 == "HC-RAW" && $NF == "DROP" && !($0 in known) { leaves = leaves $0 "\n" }
     $1 == "-A" && $2 !~ /^HC-/ {
       key = table " " $2
       if (!(key in first) && !dockers($0)) first[key] = $0
@@ -54,6 +56,7 @@ family_text() {
         # transaction fails, rather than flush the chain, when Docker makes it at this very moment.
         if (table == "filter" && hooked[table] ~ /DOCKER-USER/ && !((table, "DOCKER-USER") in there)) text = text "-N DOCKER-USER\n"
         text = text body[table]
+        if (table == "raw") text = text leaves
         goners = split(gone[table], leaving, " ")
         for (k = 1; k <= goners; k++) text = text "-F " leaving[k] "\n"
         edited = split(chains[table] " " hooked[table], where, " ")
@@ -69,6 +72,7 @@ family_text() {
         for (k = 1; k <= goners; k++) text = text "-X " leaving[k] "\n"
         if (text != "") printf "*%s\n%sCOMMIT\n", table, text
       }
+      if (leaves != "") printf "*raw\n%sCOMMIT\n", body["raw"]
     }
   ' src=hooks "$(hooks_file "$2" "$1")" src=must "$2/$1" src=is "$WORK/live.$1"
 }
@@ -94,8 +98,8 @@ save_live() {
 }
 
 # load_rules DIRECTORY: tests everything first, then commits. Status 3: refused, nothing changed; 4: failed half-way, the
-# caller puts back what was. Each packet must pass both the belt in mangle and filter, each either old or new, so no prefix of
-# the commits lets in what neither the old nor the new policy does.
+# caller puts back what was. No prefix of the commits lets in what neither the old nor the new policy does: each packet must pass
+# the belt in mangle and filter, each either old or new, and the belt passes whatever its filter does.
 load_rules() {
   ensure_sets "$1" || return 3
   test_rules "$1" || {
@@ -106,7 +110,7 @@ load_rules() {
       return 3
     }
   }
-  load_sets "$1" || return 4
+  { plan_sets "$1" && change_sets early; } || return 4
   for family in 4 6; do
     commit "$1" "$family" || {
       forget_live
@@ -118,6 +122,7 @@ load_rules() {
     }
   done
   forget_live
+  change_sets late || return 4
   remember_cgroup "$1"
   drop_unused_sets "$1"
   hand_on "$1"
