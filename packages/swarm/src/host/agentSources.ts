@@ -43,6 +43,8 @@ export const agentScript = [
   "take_lock() {",
   "exec 9>\"$RUN/lock\"",
   "flock -w 120 9 || die 4 'another run holds the lock for 120 s'",
+  "head -c 5000000 /dev/zero >\"$WORK/room\" || die 4 \"$RUN is full\"",
+  "rm \"$WORK/room\"",
   "}",
   "tool() { echo \"ip${1#4}tables-nft$2\"; }",
   "digest_of() { sha256sum \"$1\" | { read -r sum _ && echo \"$sum\"; }; }",
@@ -1559,4 +1561,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "71a4257c90b4";
+export const agentDigest = "69ca0a7cb1b4";

@@ -44,10 +44,14 @@ make_workspace() {
   trap 'exit 143' TERM HUP
 }
 
-# One change at a time; the lock goes with the process.
+# One change at a time, with room to work; the lock goes with the process.
 take_lock() {
   exec 9>"$RUN/lock"
   flock -w 120 9 || die 4 'another run holds the lock for 120 s'
+  # Half of the old rules, or of the new ones, written down on a disk that is full, would be taken for all of them. Ten thousand
+  # sources need 4 MB.
+  head -c 5000000 /dev/zero >"$WORK/room" || die 4 "$RUN is full"
+  rm "$WORK/room"
 }
 
 # tool FAMILY SUFFIX: the program of a family, such as `tool 6 -restore`. By the name that only the nf_tables kind has: what

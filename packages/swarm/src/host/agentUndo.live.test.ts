@@ -1,0 +1,119 @@
+/** The host agent when something fails half-way: the rules, sets and files of before are all there again, in every table. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { renderBundle } from "../firewall";
+import { agentBench, digestOf, missing, payloadFor } from "./testing/agentBench";
+
+const old = payloadFor({
+  publishedPorts: [
+    { port: 80 },
+    { port: 443, sources: ["192.0.2.0/24", "198.51.100.0/24", "2001:db8:1::/48", "2001:db8:2::/48"] },
+    { port: 5000, protocol: "udp", sources: ["203.0.113.0/24", "192.0.2.7"] },
+  ],
+  ssh: { sources: ["192.0.2.0/24", "198.51.100.0/24"] },
+});
+// Sets that gain, that lose, that do both; one that is new, one that is no more; rules of each table.
+const next = payloadFor({
+  publishedPorts: [
+    { port: 8443, sources: ["192.0.2.0/24", "203.0.113.0/24"] },
+    { port: 443, sources: ["192.0.2.0/24", "203.0.113.0/24", "2001:db8:1::/48"] },
+    { port: 5000, protocol: "udp", sources: ["203.0.113.0/24", "192.0.2.7", "192.0.2.8"] },
+  ],
+  ssh: { port: 2222, sources: ["198.51.100.0/24", "203.0.113.0/24"] },
+});
+
+describe.skipIf(missing.length > 0)(`host agent, half-way (needs ${missing.join(", ") || "nothing more"})`, () => {
+  const { home, inside, agent, everything, checks, standIn } = agentBench();
+  const root = join(home, "root");
+  const digestInForce = () => digestOf(readFileSync(join(root, "etc/hcloud-iptables/payload"), "utf8"));
+
+  /** Fails its first `times` calls whose arguments or input fit, and does as it is told otherwise. */
+  const failing = (program: string, times: number, fits: string) =>
+    standIn(
+      program,
+      `case "$0 $*" in *restore*) cat >'${home}/bin/input' ;; *) exec /usr/sbin/${program} "$@" ;; esac
+if ${fits} && [ "$(cat '${home}/bin/failed' 2>/dev/null | wc -l)" -lt ${times} ]; then
+  echo >>'${home}/bin/failed'
+  echo 'out of order' >&2
+  exit 1
+fi
+exec /usr/sbin/${program} "$@" <'${home}/bin/input'`,
+    );
+  const committing = `case "$*" in *--noflush*--test*) false ;; *--noflush*) : ;; *) false ;; esac`;
+  const swapping = `grep -q '^swap' '${home}/bin/input'`;
+
+  it.each([
+    // Twice: the agent tries each once more.
+    ["IPv6 is not committed, when IPv4 and the sets are", "ip6tables-nft-restore", 2, committing],
+    ["IPv4 is not committed, when the sets are", "iptables-nft-restore", 2, committing],
+    ["the sets are not swapped", "ipset", 1, swapping],
+    ["what sets gain is not swapped in, when all rules are committed", "ipset", 1, `${swapping} && ipset_late`],
+  ])("puts back all tables and all sets when %s", (_what, program, times, fits) => {
+    expect(agent(["apply"], renderBundle({ payload: old, peers: ["10.0.0.3", "fd00::3"] })).status).toBe(0);
+    const before = everything();
+    expect(before).toContain("add hc-p-tcp-443-6 2001:db8:2::/48");
+    expect(before).toContain("*mangle HC-BELT");
+    failing(program, times, fits.replace("ipset_late", "iptables-nft -S HC-IN | grep -q -e '--dport 2222 '"));
+    const run = agent(["apply", "--probation", "60"], next);
+    expect(readFileSync(join(home, "bin/failed"), "utf8")).toBe("\n".repeat(times));
+    expect([run.status, run.stderr]).toEqual([4, expect.stringContaining("nothing changed")]);
+    expect(run.stderr).not.toContain("COULD NOT BE PUT BACK");
+    expect(everything()).toBe(before);
+    expect(digestInForce()).toBe(digestOf(old));
+    expect(agent(["rollback"]).stderr).toContain("nothing to roll back to");
+    expect(checks()).toMatchObject({ failed: [], digest: digestOf(old) });
+    // The stand-in does as it is told by now.
+    expect(agent(["apply"], next).status).toBe(0);
+    expect(checks()).toMatchObject({ failed: [], digest: digestOf(next) });
+    expect(everything()).not.toBe(before);
+  });
+
+  it.each([
+    ["var/lib/hcloud-iptables", 0, ["--probation", "60"], "nothing changed: the old payload could not be kept"],
+    ["etc/hcloud-iptables", 0, [], "nothing changed: the payload could not be stored"],
+    // It would do for this change. One that writes down more would take half of the old rules for all of them.
+    ["run/hcloud-iptables", 124, [], "/run/hcloud-iptables is full"],
+    ["run/hcloud-iptables", 0, [], "/run/hcloud-iptables is full"],
+  ])("keeps rules and files when the disk of %s has %d KiB left", (folder, left, options, told) => {
+    const files = (at: string) =>
+      readdirSync(join(root, at), { withFileTypes: true })
+        .filter((entry) => entry.isFile() && !["filling", "lock"].includes(entry.name))
+        .map(({ name }) => [name, readFileSync(join(root, at, name), "utf8")]);
+    const stored = () => ["etc", "var/lib"].map((at) => files(`${at}/hcloud-iptables`));
+    const path = join(root, folder);
+    mkdirSync(path, { recursive: true });
+    const disk = ["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", path];
+    expect(spawnSync("mount", disk).status).toBe(0);
+    try {
+      expect(agent(["apply"], renderBundle({ payload: old, peers: ["10.0.0.3"] })).status).toBe(0);
+      const [rules, kept] = [everything(), stored()];
+      const fill = `cd "$1" && head -c ${left}k /dev/zero >spare && { cat /dev/zero >filling || rm spare; }`;
+      spawnSync("sh", ["-c", fill, "sh", path]);
+      const run = agent(["apply", ...options], next);
+      expect(run.status).toBe(4);
+      expect(run.stderr).toContain("No space left on device");
+      expect(run.stderr).toContain(told);
+      expect(run.stderr).not.toContain("COULD NOT BE PUT BACK");
+      expect(everything()).toBe(rules);
+      expect(stored()).toEqual(kept);
+      writeFileSync(join(path, "filling"), "");
+      expect(checks()).toMatchObject({ failed: [], digest: digestOf(old) });
+      expect(agent(["apply"], next).status).toBe(0);
+    } finally {
+      spawnSync("umount", [path]);
+    }
+  });
+
+  it("says so when what was there before cannot be put back, and the next look repairs it", () => {
+    agent(["apply"], old);
+    const before = everything();
+    failing("ip6tables-nft-restore", 1000, committing);
+    const run = agent(["apply"], next);
+    expect([run.status, run.stderr]).toEqual([4, expect.stringContaining("COULD NOT BE PUT BACK")]);
+    inside("rm", [join(home, "bin/ip6tables-nft-restore")]);
+    expect(agent(["check"]).status).toBe(0);
+    expect(everything()).toBe(before);
+  });
+});
