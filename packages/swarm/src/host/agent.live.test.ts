@@ -290,6 +290,22 @@ exec /usr/sbin/iptables-nft-restore "$@"`,
     expect(inside("ipset", ["list", "-n"]).stdout).toBe("");
   });
 
+  it("says what is in force, to people and to programs", () => {
+    expect(agent(["status"]).stdout).toBe("payload none\non probation: false\npeers: \n");
+    expect(JSON.parse(agent(["status", "--json"]).stdout)).toEqual({ digest: "none", probation: false, peers: 0 });
+    const payload = payloadOf([80]);
+    agent(["apply", "--probation", "60"], renderBundle({ payload, peers: ["10.0.0.3", "fd00::3"] }));
+    const digest = digestOf(payload);
+    expect(agent(["status"])).toMatchObject({
+      status: 0,
+      stdout: `payload ${digest}\non probation: true\npeers: 10.0.0.3 fd00::3 \n`,
+    });
+    expect(JSON.parse(agent(["status", "--json"]).stdout)).toEqual({ digest, probation: true, peers: 2 });
+    agent(["confirm", digest]);
+    expect(JSON.parse(agent(["status", "--json"]).stdout)).toMatchObject({ probation: false });
+    expect(agent(["status", "--yaml"])).toMatchObject({ status: 2, stdout: "" });
+  });
+
   it("says how it is used", () => {
     expect(agent(["--help"]).stdout).toContain("usage:");
     expect(agent(["dance"]).status).toBe(2);

@@ -1,8 +1,11 @@
 /** The host agent while somebody else changes the rules: Docker, that makes a network, and itself. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { agentBench, missing, payloadOf } from "./testing/agentBench";
+import { unitFiles } from "./agentSources";
+import { agentBench, digestOf, missing, payloadOf } from "./testing/agentBench";
+
+const dropIn = "10-hcloud-iptables.conf";
 
 describe.skipIf(missing.length > 0)(
   `host agent, with others at work (needs ${missing.join(", ") || "nothing more"})`,
@@ -52,13 +55,56 @@ exit 0`,
       expect([endless.status, jumps()]).toEqual([4, 2]);
     });
 
-    it("serializes runs that come at once", () => {
+    it("puts back, behind a start of Docker, what had drifted before and what Docker puts first, and says so", () => {
+      // What Docker's unit runs then.
+      const [, command = ""] = /^ExecStartPost=-\/opt\/hcloud-iptables\.sh (.*)$/m.exec(unitFiles[dropIn]) ?? [];
       agent(["apply"], payloadOf([80]));
-      writeFileSync(join(home, "a"), payloadOf([80, 81]));
-      writeFileSync(join(home, "b"), payloadOf([80, 82]));
-      const both = `sh ${script} apply <${home}/a & sh ${script} apply <${home}/b & wait`;
-      inside("sh", ["-c", both]);
-      expect(checks().passed).toBe(true);
+      inside("iptables-nft", ["-I", "HC-FWD", "1", "-j", "RETURN"]);
+      inside("ip6tables-nft", ["-F", "DOCKER-USER"]);
+      inside("sh", ["-c", "iptables-nft -N DOCKER-FORWARD && iptables-nft -I FORWARD -j DOCKER-FORWARD"]);
+      const run = agent(command.split(" "));
+      expect(run.status).toBe(0);
+      expect(run.stderr.match(/drifted: \S+(?=:)/g)).toEqual([
+        "drifted: chain-filter-hc-fwd-v4",
+        "drifted: jump-filter-forward-docker-user-v4",
+        "drifted: jump-filter-docker-user-hc-fwd-v6",
+      ]);
+      expect(run.stderr).toContain("repaired");
+      expect(chain("FORWARD")).toMatch(/-j DOCKER-USER\n-A FORWARD -j DOCKER-FORWARD\n/);
+      expect(checks().failed).toEqual([]);
+    });
+
+    it("serializes runs that come at once", () => {
+      const payloads = [payloadOf([80, 81]), payloadOf([80, 82])];
+      agent(["apply"], payloadOf([80]));
+      for (const [i, payload] of payloads.entries()) writeFileSync(join(home, `${i}`), payload);
+      // Each commit takes a while, and no run may begin one inside another's; nor its first before the other's last.
+      const journal = join(home, "journal");
+      const slow = (program: string) =>
+        standIn(
+          program,
+          `case "$*" in *--noflush*--test*) exec /usr/sbin/${program} "$@" ;; *--noflush*) ;; *) exec /usr/sbin/${program} "$@" ;; esac
+echo "begin $PPID" >>'${journal}'
+sleep 0.15
+/usr/sbin/${program} "$@"
+status=$?
+echo "end $PPID" >>'${journal}'
+exit $status`,
+        );
+      slow("iptables-nft-restore");
+      slow("ip6tables-nft-restore");
+      const run = (input: number) => `{ sh ${script} apply <${home}/${input}; echo "status $?"; } &`;
+      // The timer's look comes too.
+      const timer = `{ sh ${script} check; echo "status $?"; } &`;
+      const all = inside("sh", ["-c", `${run(0)} ${run(1)} ${timer} wait`]);
+      expect(all.stdout).toBe("status 0\n".repeat(3));
+      const lines = readFileSync(journal, "utf8").trim().split("\n");
+      // Two runs, two families, begin and end.
+      const runs = [...new Set(lines.map((line) => line.split(" ")[1]))];
+      expect(lines).toEqual(runs.flatMap((id) => [`begin ${id}`, `end ${id}`, `begin ${id}`, `end ${id}`]));
+      expect(runs).toHaveLength(2);
+      expect(checks()).toMatchObject({ failed: [] });
+      expect(payloads.map(digestOf)).toContain(checks().digest);
     });
   },
 );
