@@ -425,6 +425,7 @@ export const agentScript = [
   "cat <<'EOF'",
   "### hcloud-swarm payload 1",
   "### hooks",
+  "mangle INPUT HC-BELTIN",
   "mangle FORWARD HC-BELT",
   "filter INPUT HC-IN",
   "filter FORWARD DOCKER-USER",
@@ -432,7 +433,13 @@ export const agentScript = [
   "### sets",
   "### iptables",
   "*mangle",
+  ":HC-BELTIN - [0:0]",
   ":HC-BELT - [0:0]",
+  "-A HC-BELTIN -i lo -j RETURN",
+  "-A HC-BELTIN -m conntrack --ctstate ESTABLISHED -j RETURN",
+  "-A HC-BELTIN -p tcp -m tcp --dport 22 -j RETURN",
+  "-A HC-BELTIN -p udp -m udp --sport 67 --dport 68 -j RETURN",
+  "-A HC-BELTIN -j DROP",
   "-A HC-BELT -m conntrack --ctstate ESTABLISHED -j RETURN",
   "-A HC-BELT -j DROP",
   "COMMIT",
@@ -449,7 +456,14 @@ export const agentScript = [
   "COMMIT",
   "### ip6tables",
   "*mangle",
+  ":HC-BELTIN - [0:0]",
   ":HC-BELT - [0:0]",
+  "-A HC-BELTIN -i lo -j RETURN",
+  "-A HC-BELTIN -m conntrack --ctstate ESTABLISHED -j RETURN",
+  "-A HC-BELTIN -p ipv6-icmp -j RETURN",
+  "-A HC-BELTIN -p tcp -m tcp --dport 22 -j RETURN",
+  "-A HC-BELTIN -p udp -m udp --sport 547 --dport 546 -j RETURN",
+  "-A HC-BELTIN -j DROP",
   "-A HC-BELT -m conntrack --ctstate ESTABLISHED -j RETURN",
   "-A HC-BELT -j DROP",
   "COMMIT",
@@ -1561,4 +1575,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "69ca0a7cb1b4";
+export const agentDigest = "c8d55157c832";
