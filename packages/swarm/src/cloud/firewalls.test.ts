@@ -108,17 +108,18 @@ describe("a policy that the cloud firewall cannot say", () => {
     expect(warnings()).toEqual([expect.stringMatching(/ssh 22\/tcp: 300 .* the host alone filters it$/)]);
   });
 
-  it("is no matter where no cloud firewall is made, or none is in front of the port's nodes", async () => {
-    const policy = { publishedPorts: [...publishedPorts, sctp] };
-    await madeCluster(of({ policy, cloudFirewall: { enabled: false } }));
-    await madeCluster(of({ policy, cloudFirewall: { existing: { id: "13" } } }));
+  it.each([{ enabled: false }, { existing: { id: "13" } }])("is no matter with a firewall of %o", async (firewall) => {
+    await madeCluster(of({ policy: { publishedPorts: [...publishedPorts, sctp] }, cloudFirewall: firewall }));
+    expect(warnings()).toEqual([]);
+  });
+
+  it("is no matter where the port is on nodes alone that are not behind it", async () => {
     const hidden = { role: "worker" as const, count: 1, privateOnly: true };
-    const inside = policy.publishedPorts.map((port) => ({ ...port, pools: ["hidden"] }));
     const { cloud } = await madeCluster({
       ssh: { privateKey },
       pools: { m: { role: "manager", count: 1 }, hidden },
       network: { egress: { node: "m-1" } },
-      policy: { publishedPorts: inside },
+      policy: { publishedPorts: [...publishedPorts, sctp].map((port) => ({ ...port, pools: ["hidden"] })) },
     });
     expect(opened(cloud.inputsOf("prod-firewall"))).toEqual(["icmp from 2"]);
     expect(warnings()).toEqual([]);
