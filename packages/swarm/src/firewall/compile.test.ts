@@ -31,10 +31,10 @@ describe("payloads to read", () => {
 
 describe("compileRuleset", () => {
   it("differs between manager and worker by port 2377 alone", () => {
-    const open = "-A HC-IN -p tcp -m tcp --dport 2377 -m set --match-set hc-peers";
+    const open = (chain: string) => `-A HC-${chain} -p tcp -m tcp --dport 2377 -m set --match-set hc-peers`;
     expect(added(payloadOf({}, worker), payloadOf({}, manager))).toEqual([
-      `${open}4 src -j RETURN`,
-      `${open}6 src -j RETURN`,
+      ...[`${open("BELTIN")}4 src -j RETURN`, `${open("IN")}4 src -j RETURN`],
+      ...[`${open("BELTIN")}6 src -j RETURN`, `${open("IN")}6 src -j RETURN`],
     ]);
     expect(added(payloadOf({}, manager), payloadOf({}, worker))).toEqual([]);
   });
@@ -43,7 +43,9 @@ describe("compileRuleset", () => {
     const match = "-p tcp -m conntrack --ctstate NEW --ctorigdstport 8443 --ctdir ORIGINAL -j RETURN";
     const ports = [{ port: 80 }, { port: 443 }];
     const lines = added(payloadOf({}), payloadOf({ publishedPorts: [...ports, { port: 8443 }] }));
-    expect(lines).toEqual(["BELT", "CTR", "FWD", "BELT", "IN", "CTR", "FWD"].map((chain) => `-A HC-${chain} ${match}`));
+    const inet = ["BELTCTR", "BELT", "CTR", "FWD"];
+    const inet6 = ["BELTIN", "BELTCTR", "BELT", "IN", "CTR", "FWD"];
+    expect(lines).toEqual([...inet, ...inet6].map((chain) => `-A HC-${chain} ${match}`));
   });
 
   it("says one network as an address and more as a set of each family", () => {
