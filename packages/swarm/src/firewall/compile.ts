@@ -1,18 +1,18 @@
 /**
  * Policy to ruleset. Each chain is one function that reads from top to bottom as the chain does.
  *
- * Our chains only ever take away (but for what a way out lets through, see egress.ts): what passes leaves with RETURN, never ACCEPT, so that Docker's own drops (clear-text VXLAN of
+ * Our chains only ever take away (but for what a way out lets through, see wayOut.ts): what passes leaves with RETURN, never ACCEPT, so that Docker's own drops (clear-text VXLAN of
  * encrypted networks, isolation of bridges) and anyone else's (fail2ban) still follow. What does not pass is dropped.
  */
 import type { Family } from "./address";
 import { comment, drop, fromPeers, icmpOf, pass, rule, single, toPeers } from "./builders";
-import { egressHooks, egressRules, egressTables } from "./egress";
 import { anySource, coversPorts, type PortOpening, rangesOverlap } from "./entries";
 import { PolicyError } from "./errors";
 import { appliesTo, dataPathPortOf, isDataPath, managementPort, type NodeFacts, sshSources, swarmPorts } from "./node";
 import { type Opening, openingRules, openingsOn, setsOf, sourcesOf } from "./openings";
 import { dockerInterfaces, openingText, type Policy } from "./policy";
 import type { Chain, Hook, Match, Rule, Ruleset, Table } from "./ruleset";
+import { wayOutHooks, wayOutRules, wayOutTables } from "./wayOut";
 
 /** Where Hetzner's metadata service answers; it has no IPv6 address. */
 export const metadataAddress = "169.254.169.254/32";
@@ -79,7 +79,7 @@ function planOf(policy: Policy, node: NodeFacts): Plan {
 
 function hooksOf(plan: Plan): readonly Hook[] {
   return [
-    ...egressHooks(plan.node),
+    ...wayOutHooks(plan.node),
     { table: "raw", chain: "PREROUTING", target: "HC-RAW" },
     { table: "mangle", chain: "INPUT", target: "HC-BELTIN" },
     { table: "mangle", chain: "FORWARD", target: "HC-BELT" },
@@ -93,7 +93,7 @@ function hooksOf(plan: Plan): readonly Hook[] {
 function tablesOf(plan: Plan, family: Family): readonly Table[] {
   const output = closesHostNetworkMetadata(plan) ? [outputChain(plan, family)] : [];
   return [
-    ...egressTables(plan.node, family),
+    ...wayOutTables(plan.node, family),
     { name: "raw", chains: [rawChain(plan, family)] },
     { name: "mangle", chains: [...hostChains(plan, family, belt), forwardChain(plan, family, "HC-BELT")] },
     {
@@ -113,7 +113,7 @@ function rawChain(plan: Plan, family: Family): Chain {
     rules.push(drop({ source: "127.0.0.0/8", inInterface: notLoopback }, comment("loopback on a wire")));
     rules.push(drop({ destination: "127.0.0.0/8", inInterface: notLoopback }, comment("loopback on a wire")));
   }
-  rules.push(...egressRules(plan.node, family, metadataAddress).raw);
+  rules.push(...wayOutRules(plan.node, family, metadataAddress).raw);
   // A peer's address is worth something, so it must come in the way that leads back to it. Asking the routing table needs no
   // interface's name.
   if (plan.inSwarm) rules.push(drop({}, fromPeers(family), { kind: "wrongWay" }, comment("not the way to a peer")));
@@ -183,10 +183,10 @@ function containerChain(plan: Plan, family: Family, names: HostChains): Chain {
 /** Through the host: to containers and from them. The belt in mangle is the same chain, out of reach of whoever empties DOCKER-USER. */
 function forwardChain(plan: Plan, family: Family, name: "HC-FWD" | "HC-BELT"): Chain {
   const rules: Rule[] = [];
-  const egress = egressRules(plan.node, family, metadataAddress);
+  const wayOut = wayOutRules(plan.node, family, metadataAddress);
   if (family === "inet" && !plan.policy.metadataAccess)
     rules.push(drop({ destination: metadataAddress }, comment("metadata service")));
-  else rules.push(...egress.metadata);
+  else rules.push(...wayOut.metadata);
   // A container's packet leaves with its node's address, which is a peer's: it must not speak to peers where peers trust peers.
   if (plan.inSwarm) {
     for (const { protocol, port } of swarmPorts(plan.node)) {
@@ -194,7 +194,7 @@ function forwardChain(plan: Plan, family: Family, name: "HC-FWD" | "HC-BELT"): C
       rules.push(drop({ protocol }, { kind: "ports", protocol, destination: single(port) }, toPeers(family)));
     }
   }
-  if (name === "HC-FWD") rules.push(...egress.known);
+  if (name === "HC-FWD") rules.push(...wayOut.known);
   rules.push(...knownConnections(family));
   // A connection whose conntrack entry is gone (the agent deletes those that a new policy refuses) would be picked up again from
   // the container's side, as if the container had dialed. A reset ends it at once; mangle cannot send one.
@@ -203,7 +203,7 @@ function forwardChain(plan: Plan, family: Family, name: "HC-FWD" | "HC-BELT"): C
     rules.push(rule({ protocol: "tcp" }, matches, { kind: "reset" }));
   }
   for (const bridge of plan.bridges) rules.push(pass({ inInterface: { name: bridge, negated: false } }));
-  rules.push(...(name === "HC-FWD" ? egress.first : egress.belt));
+  rules.push(...(name === "HC-FWD" ? wayOut.first : wayOut.belt));
   // Nobody publishes without translation; who dials a container's own address found a route to it.
   rules.push(drop({}, { kind: "state", state: "DNAT", negated: true }, comment("not a published port")));
   rules.push(...openingRules(family, [], plan.published));

@@ -8,7 +8,7 @@ import type { EgressFacts, NodeFacts } from "./node";
 import type { Chain, Hook, Match, Rule, Table } from "./ruleset";
 
 /** Rules of the chains that all nodes have, each empty on a node that is no way out, and in IPv6. */
-export interface EgressRules {
+export interface WayOutRules {
   /** For raw: addresses of the private network come from there alone. */
   readonly raw: readonly Rule[];
   /** To the metadata service nobody is led, whose user-data it would be: the node's. */
@@ -23,9 +23,9 @@ export interface EgressRules {
   readonly first: readonly Rule[];
 }
 
-const nothing: EgressRules = { raw: [], metadata: [], known: [], belt: [], first: [] };
+const nothing: WayOutRules = { raw: [], metadata: [], known: [], belt: [], first: [] };
 
-export function egressRules({ egress }: NodeFacts, family: Family, metadataAddress: string): EgressRules {
+export function wayOutRules({ egress }: NodeFacts, family: Family, metadataAddress: string): WayOutRules {
   if (egress === undefined || family === "inet6") return nothing;
   const { network, publicInterface } = egress;
   const out: Head = {
@@ -47,11 +47,11 @@ export function egressRules({ egress }: NodeFacts, family: Family, metadataAddre
 }
 
 /** The table that translates addresses; none on a node that is no way out. */
-export function egressTables({ egress }: NodeFacts, family: Family): readonly Table[] {
+export function wayOutTables({ egress }: NodeFacts, family: Family): readonly Table[] {
   return egress === undefined ? [] : [{ name: "nat", chains: [natChain(egress, family)] }];
 }
 
-export function egressHooks({ egress }: NodeFacts): readonly Hook[] {
+export function wayOutHooks({ egress }: NodeFacts): readonly Hook[] {
   return egress === undefined ? [] : [{ table: "nat", chain: "POSTROUTING", target: "HC-NAT" }];
 }
 
