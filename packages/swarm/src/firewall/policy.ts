@@ -1,17 +1,16 @@
 /** The policy: what a user opens. Everything that it does not name stays closed. */
 import * as z from "zod";
-import { formatNetwork, isNetwork, parseNetwork, simplifyNetworks } from "./address";
 import {
   anySource,
   mergeEntries,
   type PolicyEntry,
   type PortOpening,
   type PortProtocol,
-  portProtocols,
   rangesOverlap,
   rangeText,
 } from "./entries";
 import { PolicyError, type PolicyProblem } from "./errors";
+import { endNotBeforeStart, flag, networkList, port, protocol, scope, scopeOf, strict, whole } from "./fields";
 
 /** Ports by protocol, as a user writes them. */
 export interface PortInput {
@@ -101,35 +100,19 @@ export interface Policy {
 /** The interfaces of Docker's own bridges on a host; `+` stands for any ending, as iptables has it. */
 export const dockerInterfaces: readonly string[] = ["docker0", "docker_gwbridge", "br-+"];
 
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const interfacePattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$|^[A-Za-z0-9_][A-Za-z0-9_.-]{2,13}\+$/;
 const interfaceRule =
   "an interface's name of up to 15 letters, digits, '.', '_' and '-', with three of them before a '+' at its end";
-const nameRule = "a name of letters, digits, '.', '_' and '-'";
-const sourceLimit = 65536;
 const networkCards = ["lo", "eth0", "ens1", "enp1s0", "eno1", "enx0"];
 
-const port = whole(1, 65535, "a port");
-const portShape = {
-  port,
-  endPort: port.optional(),
-  protocol: z.enum(portProtocols, { error: portProtocols.join(", ") }).default("tcp"),
-};
-const scopeNames = z
-  .array(z.string({ error: nameRule }).regex(namePattern, { error: nameRule }), { error: "a list of names" })
-  .min(1, { error: "at least one name; leave it out for every node" })
-  .transform((names): readonly string[] => [...new Set(names)].sort());
+const portShape = { port, endPort: port.optional(), protocol: protocol.default("tcp") };
 const portEntry = strict({
   ...portShape,
-  sources: sourceList("at least one network or address; leave it out for everybody"),
-  pools: scopeNames.optional(),
-  nodes: scopeNames.optional(),
+  sources: networkList("at least one network or address; leave it out for everybody"),
+  ...scope,
 })
   .superRefine(endNotBeforeStart)
-  .transform(({ pools, nodes, ...entry }): PolicyEntry => {
-    const scope = { ...(pools && { pools }), ...(nodes && { nodes }) };
-    return { ...withEnd(entry), sources: entry.sources, ...scope };
-  });
+  .transform((entry): PolicyEntry => ({ ...withEnd(entry), sources: entry.sources, ...scopeOf(entry) }));
 const portEntries = z.array(portEntry, { error: "a list of ports" }).max(1000, { error: "up to 1000 entries" });
 const containerPorts = z
   .array(strict(portShape).superRefine(endNotBeforeStart).transform(withEnd), { error: "a list of ports" })
@@ -141,7 +124,7 @@ const rateLimit = strict({
 }).transform(({ perMinute, burst }) => ({ perMinute, burst: burst ?? perMinute }));
 const ssh = strict({
   port: port.default(22),
-  sources: sourceList("at least one network or address: SSH is never shut out from everywhere"),
+  sources: networkList("at least one network or address: SSH is never shut out from everywhere"),
   rateLimit: rateLimit.optional(),
 });
 const trustedInterface = z
@@ -205,61 +188,9 @@ export function unknownScopeNames(
   return [...new Set([...pools.map((pool) => `pool ${pool}`), ...nodes.map((node) => `node ${node}`)])].sort();
 }
 
-function strict<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
-  const keys = Object.keys(shape).join(", ");
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === "unrecognized_keys" ? keys : `an object with ${keys}`),
-  });
-}
-
-function whole(min: number, max: number, unit: string): z.ZodNumber {
-  const error = `a whole number from ${min} to ${max} (${unit})`;
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
-}
-
-function flag(): z.ZodBoolean {
-  return z.boolean({ error: "true or false" });
-}
-
-function sourceList(whenEmpty: string) {
-  return z
-    .array(z.string({ error: "a network or an address" }), { error: "a list of networks and addresses" })
-    .min(1, { error: whenEmpty })
-    .max(sourceLimit, { error: `up to ${sourceLimit} networks` })
-    .superRefine((sources, context) => {
-      sources.forEach((source, index) => {
-        const parsed = parseNetwork(source);
-        if (!isNetwork(parsed)) context.addIssue({ code: "custom", path: [index], message: parsed.allowed });
-      });
-    })
-    .transform((sources): readonly string[] =>
-      simplifyNetworks(sources.map(parseNetwork).filter(isNetwork)).map(formatNetwork),
-    )
-    .default(anySource);
-}
-
-function endNotBeforeStart(
-  value: { port: number; endPort?: number | undefined },
-  context: z.core.$RefinementCtx,
-): void {
-  if (value.endPort === undefined || value.endPort >= value.port) return;
-  context.addIssue({
-    code: "custom",
-    path: ["endPort"],
-    message: `a port from ${value.port} (the range's first) to 65535`,
-  });
-}
-
-function withEnd({
-  protocol,
-  port: first,
-  endPort,
-}: {
-  protocol: PortProtocol;
-  port: number;
-  endPort?: number | undefined;
-}): PortOpening {
-  return { protocol, port: first, endPort: endPort ?? first };
+/** What an opening says of ports, and no more. */
+function withEnd(opening: { protocol: PortProtocol; port: number; endPort?: number | undefined }): PortOpening {
+  return { protocol: opening.protocol, port: opening.port, endPort: opening.endPort ?? opening.port };
 }
 
 function mergeOpenings(openings: readonly PortOpening[]): readonly PortOpening[] {
