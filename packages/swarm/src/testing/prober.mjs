@@ -5,6 +5,7 @@ import { connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 
 const pushing = new Map();
+const floods = new Map();
 
 const commands = {
   /** Answers TCP with `name`, and pushes a line every 100 ms after that when `push` is set. */
@@ -22,10 +23,10 @@ const commands = {
     );
     return "listening";
   },
-  async listenUdp({ port, family, name }) {
+  async listenUdp({ port, address, family, name }) {
     const socket = createSocket({ type: `udp${family}`, ipv6Only: family === 6 });
     socket.on("message", (_, from) => socket.send(name, from.port, from.address));
-    await new Promise((resolve, reject) => socket.once("error", reject).bind(port, resolve));
+    await new Promise((resolve, reject) => socket.once("error", reject).bind({ port, address }, resolve));
     return "listening";
   },
   /** The payload that came back, or "nothing". */
@@ -53,17 +54,42 @@ const commands = {
     socket.close();
     return answer;
   },
-  /** Keeps a connection open and counts what comes. */
-  async hold({ id, host, port }) {
+  /** Keeps a connection open and counts what comes, until the other side ends it: -1. With `talk` it says something now and then. */
+  async hold({ id, host, port, talk }) {
     const socket = connect({ host, port });
     pushing.set(id, 0);
+    const timer = talk ? setInterval(() => socket.write("more\n"), 100) : undefined;
     socket.on("error", () => {});
+    socket.on("close", () => {
+      clearInterval(timer);
+      pushing.set(id, -1);
+    });
     socket.on("data", () => pushing.set(id, pushing.get(id) + 1));
     await new Promise((resolve) => socket.once("data", resolve));
     return "held";
   },
   async held({ id }) {
     return String(pushing.get(id));
+  },
+  /** Sends a datagram every 10 ms, each from a port of its own, until `flooded` is asked. */
+  async flood({ id, host, port, from, family }) {
+    const flood = { sent: 0, answered: 0 };
+    const timer = setInterval(() => {
+      const socket = createSocket(`udp${family}`);
+      socket.on("error", () => {});
+      socket.once("message", () => flood.answered++);
+      socket.bind({ address: from, port: 0 }, () => socket.send("?", port, host, () => flood.sent++));
+      setTimeout(() => socket.close(), 3000);
+    }, 10);
+    floods.set(id, { flood, timer });
+    return "flooding";
+  },
+  /** `SENT ANSWERED`. */
+  async flooded({ id }) {
+    const { flood, timer } = floods.get(id);
+    clearInterval(timer);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    return `${flood.sent} ${flood.answered}`;
   },
 };
 
