@@ -770,7 +770,7 @@ export const agentScript = [
   "byte[i] = byte[sprintf(\"x%02x\", i)] = text",
   "}",
   "}",
-  "src == \"rules\" && $1 == \"-A\" && $2 ~ /^HC-(IN|CTR|FWD)$/ {",
+  "src == \"rules\" && $1 == \"-A\" && $2 ~ /^HC-(IN|CTR|FWD|EGRESS)$/ {",
   "gsub(/ --(comment|log-prefix) (\"[^\"]*\"|[^ ]+)/, \"\")",
   "rules[$2]++",
   "rule = $2 SUBSEP rules[$2]",
@@ -801,7 +801,7 @@ export const agentScript = [
   "if (pair[1] == \"sport\") { if (sport == \"\") sport = pair[2]; else last_port = pair[2] }",
   "if (pair[1] == \"dport\" && dport == \"\") dport = pair[2]",
   "}",
-  "if ($1 ~ /^icmp/ || ours[from] || at_last == \"\" || to ~ /^(22[4-9]|23[0-9]|255)\\.|^ff/) next",
+  "if (ours[from] || at_last == \"\" || to ~ /^(22[4-9]|23[0-9]|255)\\.|^ff/) next",
   "if (protocol == \"tcp\" && from == keep[1] && sport == keep[2] && dport == keep[4]) next",
   "translated = at_last != to || last_port != dport && dport != \"\"",
   "came_by = \"outside\"",
@@ -809,8 +809,11 @@ export const agentScript = [
   "for (network in interface)",
   "for (i = 1; i <= rules[\"HC-FWD\"]; i++) {",
   "rule = \"HC-FWD\" SUBSEP i",
-  "if (keys[rule] == \" -i\" && target[rule] == \"-jRETURN\" && like(interface[network], value[rule, \"-i\"]) && inside(from, network)) came_by = interface[network]",
+  "if (keys[rule] != \" -i\" || !like(interface[network], value[rule, \"-i\"])) continue",
+  "if (inside(from, network)) came_by = interface[network]",
+  "if (inside(at_last, network)) went_by = interface[network]",
   "}",
+  "if ($1 ~ /^icmp/ && (came_by == \"outside\" || ours[at_last])) next",
   "if (verdict(ours[at_last] ? \"HC-IN\" : \"HC-FWD\") ~ /^-j(RETURN|ACCEPT)$/) next",
   "printf \"-D -p %s -s %s -d %s\", ($1 == \"unknown\" ? $2 : $1), from, to",
   "if (dport != \"\") printf \" --sport %s --dport %s\", sport, dport",
@@ -1575,4 +1578,4 @@ export const unitFiles = {
 } as const;
 
 /** Tells one agent from another: 12 hex digits of the SHA-256 of its files. */
-export const agentDigest = "c8d55157c832";
+export const agentDigest = "addddff53352";

@@ -1,6 +1,6 @@
 /**
  * Which flows a payload ends: the agent's own reading of it, in awk, against the packet evaluator, which shares no code with it.
- * On random policies and flows; every flow that would not be let in anew must go, ICMP's excepted, and no other.
+ * On random policies and flows; every flow that would not be let through anew must go, ICMP's from outside excepted, and no other.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -99,14 +99,14 @@ function printed(flow: Flow): string {
 /** What must come of it. */
 function ended(bundle: ReturnType<typeof readBundle>, family: Family, flow: Flow): boolean {
   const own: readonly string[] = here[family].map(([, network]) => network.split("/")[0] ?? "");
-  if (own.includes(flow.source) || /icmp/.test(flow.protocol)) return false;
+  if (own.includes(flow.source)) return false;
   const [docker, app] = containers[family];
   const trusted = (name: string) =>
     [...bundle.chains.entries()].some(
       ([chain, lines]) =>
         chain === `${family} filter HC-FWD` &&
         lines.some((line) => {
-          const pattern = /^-A HC-FWD -i (\S+) -j RETURN$/.exec(line)?.[1] ?? "-";
+          const pattern = /^-A HC-FWD -i (\S+) -(?:j RETURN|g HC-EGRESS)$/.exec(line)?.[1] ?? "-";
           return pattern.endsWith("+") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
         }),
     );
@@ -118,11 +118,13 @@ function ended(bundle: ReturnType<typeof readBundle>, family: Family, flow: Flow
         : /^10\./.test(flow.source)
           ? "enp7s0"
           : "eth0";
+  const fromContainer = side === "docker0" || side === "appnet0";
+  if (/icmp/.test(flow.protocol) && (!fromContainer || own.includes(flow.led))) return false;
   const packet: Packet = {
     family,
     path: own.includes(flow.led) ? "input" : "forward",
     inInterface: side,
-    outInterface: flow.masqueraded ? "eth0" : "",
+    outInterface: flow.masqueraded ? "eth0" : flow.led === docker ? "docker0" : flow.led === app ? "appnet0" : "",
     source: flow.source,
     destination: flow.led,
     dialedAddress: flow.dialed,
@@ -167,8 +169,8 @@ describe("flows that a payload ends", () => {
   }
 
   const argumentsOf = (flow: Flow): string => {
-    const ports = flow.protocol === "esp" ? "" : ` --sport ${flow.sourcePort} --dport ${flow.dialedPort}`;
-    const name = flow.protocol === "esp" ? "50" : flow.protocol;
+    const ports = /tcp|udp|sctp/.test(flow.protocol) ? ` --sport ${flow.sourcePort} --dport ${flow.dialedPort}` : "";
+    const name = { esp: "50", "ipv6-icmp": "icmpv6" }[flow.protocol as string] ?? flow.protocol;
     return `-D -p ${name} -s ${flow.source} -d ${flow.dialed}${ports}`;
   };
 

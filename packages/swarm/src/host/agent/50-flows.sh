@@ -2,8 +2,9 @@
 # Flows that the rules refuse: an established one would outlive the rule that let it in.
 
 # end_refused_flows DIRECTORY SPARED: deletes the flows that a payload would not let begin: a port that is closed now, sources
-# that are no longer among those of a port, SSH's with them, of whatever protocol but ICMP, which lets in no more than an echo;
-# and no others. SPARED is an SSH_CONNECTION (client, its port, server, its port) that must live a little longer, or empty.
+# that are no longer among those of a port, SSH's with them, what containers may no longer dial, of whatever protocol but ICMP
+# from outside, which lets in no more than an echo; and no others. SPARED is an SSH_CONNECTION (client, its port, server, its
+# port) that must live a little longer, or empty.
 end_refused_flows() {
   command -v conntrack >/dev/null || return 0
   for family in 4 6; do
@@ -96,7 +97,7 @@ refused_flows() {
         byte[i] = byte[sprintf("x%02x", i)] = text
       }
     }
-    src == "rules" && $1 == "-A" && $2 ~ /^HC-(IN|CTR|FWD)$/ {
+    src == "rules" && $1 == "-A" && $2 ~ /^HC-(IN|CTR|FWD|EGRESS)$/ {
       gsub(/ --(comment|log-prefix) ("[^"]*"|[^ ]+)/, "")
       rules[$2]++
       rule = $2 SUBSEP rules[$2]
@@ -129,7 +130,7 @@ refused_flows() {
         if (pair[1] == "sport") { if (sport == "") sport = pair[2]; else last_port = pair[2] }
         if (pair[1] == "dport" && dport == "") dport = pair[2]
       }
-      if ($1 ~ /^icmp/ || ours[from] || at_last == "" || to ~ /^(22[4-9]|23[0-9]|255)\.|^ff/) next
+      if (ours[from] || at_last == "" || to ~ /^(22[4-9]|23[0-9]|255)\.|^ff/) next
       if (protocol == "tcp" && from == keep[1] && sport == keep[2] && dport == keep[4]) next
       translated = at_last != to || last_port != dport && dport != ""
       came_by = "outside"
@@ -139,8 +140,11 @@ refused_flows() {
       for (network in interface)
         for (i = 1; i <= rules["HC-FWD"]; i++) {
           rule = "HC-FWD" SUBSEP i
-          if (keys[rule] == " -i" && target[rule] == "-jRETURN" && like(interface[network], value[rule, "-i"]) && inside(from, network)) came_by = interface[network]
+          if (keys[rule] != " -i" || !like(interface[network], value[rule, "-i"])) continue
+          if (inside(from, network)) came_by = interface[network]
+          if (inside(at_last, network)) went_by = interface[network]
         }
+      if ($1 ~ /^icmp/ && (came_by == "outside" || ours[at_last])) next
       if (verdict(ours[at_last] ? "HC-IN" : "HC-FWD") ~ /^-j(RETURN|ACCEPT)$/) next
       printf "-D -p %s -s %s -d %s", ($1 == "unknown" ? $2 : $1), from, to
       if (dport != "") printf " --sport %s --dport %s", sport, dport
