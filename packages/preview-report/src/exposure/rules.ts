@@ -111,7 +111,7 @@ export interface PolicyOpening {
 const NOT_TOLD: PolicyOpening[] = [{ rules: UNKNOWN_RULES, ssh: false }];
 const POLICY_KEY = /^(?:(host|ssh|published)\s+)?(tcp|udp|sctp)\/(\d{1,5}(?:-\d{1,5})?)(?:\s+on\s+(.+))?$/;
 /** Entries of a policy that open nothing to the outside. */
-const INSIDE_KEY = /^(container |trusted |metadata$|log )/;
+const INSIDE_KEY = /^(container |egress( |$)|trusted |metadata$|log )/;
 
 /** A component's `policy` record: `tcp/8443: from 192.0.2.0/24`, `ssh tcp/22: from anywhere`, `icmp echo`. */
 export function policyOpenings(policy: Value | undefined): { openings: PolicyOpening[]; doubts: string[] } {
