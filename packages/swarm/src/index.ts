@@ -28,7 +28,9 @@ export {
 } from "./args/loadBalancer";
 export { BeyondLimits, type CloudFirewallArgs, type NetworkArgs, type PlacementGroupArgs } from "./args/network";
 export {
+  type ContainerEgressArgs,
   type ContainerPortArgs,
+  type EgressOpeningArgs,
   type IcmpArgs,
   type LogDropsArgs,
   type PolicyArgs,

@@ -31,6 +31,11 @@ export interface PolicyArgs {
   metadataAccess?: boolean;
   /** Ports of their own host that containers may dial. Default: none beside what is open to their addresses anyway. */
   containerToHost?: ContainerPortArgs[];
+  /**
+   * What containers may dial beyond their node. Default: everything but the metadata service and the swarm's own ports of other
+   * nodes. Containers on the host's network are not limited by it.
+   */
+  containerEgress?: ContainerEgressArgs;
   /** Default: refused packets are counted, not logged. */
   logDrops?: LogDropsArgs;
 }
@@ -62,6 +67,38 @@ export interface ContainerPortArgs {
   endPort?: number;
   /** Default: `tcp`. */
   protocol?: PortProtocol;
+}
+
+/**
+ * What containers may dial beyond their node; whatever is not named is dropped, and flows that are under way end. Containers go on
+ * reaching each other over Docker's bridges, `trustedInterfaces` and the swarm's overlays, on other nodes too; what they answer
+ * passes. A name server is named like everything else: `{ destinations: [...], protocol: "udp", port: 53 }` and the same with `tcp`,
+ * for the queries of most containers leave by the container's own network. The metadata service stays closed whatever is opened here,
+ * but for `metadataAccess`, which opens it by itself; so do the swarm's own ports of other nodes. Not limited: containers on the
+ * host's network, and those on macvlan and ipvlan networks, which Docker's rules do not see either.
+ */
+export interface ContainerEgressArgs {
+  /** What containers may dial. An empty list closes everything. */
+  open: EgressOpeningArgs[];
+}
+
+/** Something beyond their node that containers may dial. */
+export interface EgressOpeningArgs {
+  /**
+   * Networks or addresses of both families that may be dialed. Default: everywhere (`0.0.0.0/0` and `::/0`). A family
+   * without a network is closed.
+   */
+  destinations?: pulumi.Input<string>[];
+  /** Default: `tcp` with a `port`; without one every protocol, ICMP included. */
+  protocol?: PortProtocol;
+  /** First or only port, 1 to 65535. Default: every port of `protocol`. */
+  port?: number;
+  /** Last port of a range, included. Default: `port`. */
+  endPort?: number;
+  /** Pools to open it on. Default, with `nodes` absent too: every node. */
+  pools?: string[];
+  /** Nodes to open it on, beside those of `pools`. */
+  nodes?: string[];
 }
 
 /** Who may reach SSH. */

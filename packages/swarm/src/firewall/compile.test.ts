@@ -4,7 +4,7 @@ import { PolicyError } from "./errors";
 import type { NodeFacts } from "./node";
 import { renderPayload } from "./payload";
 import { normalizePolicy, type PolicyInput } from "./policy";
-import { broad, broadNode } from "./testing/broad";
+import { broad, broadNode, limited } from "./testing/broad";
 
 const manager: NodeFacts = { name: "manager-1", pool: "manager", role: "manager" };
 const worker: NodeFacts = { name: "worker-1", pool: "worker", role: "worker" };
@@ -24,6 +24,7 @@ describe("payloads to read", () => {
     ["default-worker", {}, worker],
     ["default-standalone", {}, { ...worker, role: "standalone" }],
     ["everything", broad, broadNode],
+    ["container-egress", limited, broadNode],
   ] as const)("%s", async (name, policy, node) => {
     await expect(payloadOf(policy, node)).toMatchFileSnapshot(`testing/golden/${name}.txt`);
   });
@@ -123,6 +124,49 @@ describe("compileRuleset", () => {
     const text = payloadOf({}, { ...worker, swarm: { dataPathPort: 5789 } });
     expect(text).toContain("--dport 5789 -m set --match-set hc-peers4 src -j RETURN");
     expect(text).not.toContain("4789");
+  });
+
+  it("limits what containers dial in a chain of its own, in belt and filter alike, opened by destination", () => {
+    const text = payloadOf({
+      containerEgress: { open: [{ port: 443, destinations: ["192.0.2.0/24", "198.51.100.7", "2001:db8::/32"] }] },
+    });
+    for (const [from, chain] of [
+      ["HC-FWD", "HC-EGRESS"],
+      ["HC-BELT", "HC-EGBELT"],
+    ]) {
+      expect(text).toContain(`-A ${from} -i docker_gwbridge -g ${chain}\n`);
+      expect(text).toContain(`-A ${chain} -o docker_gwbridge -j RETURN\n`);
+      const dialed = "-p tcp -m conntrack --ctstate NEW --ctorigdstport 443 --ctdir ORIGINAL";
+      expect(text).toContain(
+        `-A ${chain} ${dialed} -m set --match-set hc-e-tcp-443-4 dst -j RETURN\n-A ${chain} -j DROP\n`,
+      );
+      expect(text).toContain(`-A ${chain} -d 2001:db8::/32 ${dialed} -j RETURN\n-A ${chain} -j DROP\n`);
+    }
+    expect(text).toContain("add hc-e-tcp-443-4 192.0.2.0/24\nadd hc-e-tcp-443-4 198.51.100.7\n");
+  });
+
+  it("opens every port of a protocol, and every protocol", () => {
+    const text = payloadOf({ containerEgress: { open: [{ protocol: "udp", destinations: ["192.0.2.1"] }] } });
+    expect(text).toContain(
+      "-A HC-EGRESS -d 192.0.2.1/32 -p udp -m conntrack --ctstate NEW --ctorigdstport 1:65535 --ctdir ORIGINAL -j RETURN",
+    );
+    const all = payloadOf({ containerEgress: { open: [{ destinations: ["192.0.2.1"] }, { port: 443 }] } });
+    expect(all).toContain("-A HC-EGRESS -d 192.0.2.1/32 -m conntrack --ctstate NEW -j RETURN");
+    // Everything everywhere makes the rest of the list needless.
+    const free = payloadOf({ containerEgress: { open: [{}, { port: 443 }] } });
+    expect(free.match(/^-A HC-EGRESS (?!-o ).*$/gm)).toEqual(
+      Array.from({ length: 2 }, () => [
+        "-A HC-EGRESS -m conntrack --ctstate NEW -j RETURN",
+        "-A HC-EGRESS -j DROP",
+      ]).flat(),
+    );
+  });
+
+  it("opens egress of containers on the nodes that it is limited to", () => {
+    const policy: PolicyInput = { containerEgress: { open: [{ port: 443, pools: ["worker"] }] } };
+    const opened = (node: NodeFacts): boolean => /^-A HC-EGRESS .*443/m.test(payloadOf(policy, node));
+    expect([opened(manager), opened(worker)]).toEqual([false, true]);
+    expect(payloadOf(policy, manager)).toContain("-A HC-EGRESS -j DROP");
   });
 
   it("opens the metadata service to containers only when told", () => {

@@ -6,16 +6,25 @@
  */
 import type { Family } from "./address";
 import { comment, drop, fromPeers, icmpOf, pass, rule, single, toPeers } from "./builders";
-import { anySource, coversPorts, type PortOpening, rangesOverlap } from "./entries";
+import { anySource, coversPorts, type EgressProtocol, type PortOpening, rangesOverlap } from "./entries";
 import { PolicyError } from "./errors";
-import { appliesTo, dataPathPortOf, isDataPath, managementPort, type NodeFacts, sshSources, swarmPorts } from "./node";
-import { type Opening, openingRules, openingsOn, setsOf, sourcesOf } from "./openings";
+import {
+  appliesTo,
+  dataPathPortOf,
+  isDataPath,
+  managementPort,
+  metadataAddress,
+  type NodeFacts,
+  sshSources,
+  swarmPorts,
+} from "./node";
+import { egressOn, networksAsRule, type Opening, openingRules, openingsOn, setsOf } from "./openings";
 import { dockerInterfaces, openingText, type Policy } from "./policy";
-import type { Chain, Hook, Match, Rule, Ruleset, Table } from "./ruleset";
+import type { Chain, Hook, Match, Rule, Ruleset, Table, Target } from "./ruleset";
 import { wayOutHooks, wayOutRules, wayOutTables } from "./wayOut";
 
-/** Where Hetzner's metadata service answers; it has no IPv6 address. */
-export const metadataAddress = "169.254.169.254/32";
+/** TCP of connections that conntrack does not know. */
+const strayTcp: readonly Match[] = [{ kind: "tcpNotSyn" }, { kind: "state", state: "NEW", negated: false }];
 
 /** ICMPv6 that neighbour discovery lives on; conntrack leaves these untracked. Router solicitation to neighbour advertisement. */
 const neighbourDiscovery = [133, 134, 135, 136];
@@ -31,7 +40,7 @@ export function compileRuleset(policy: Policy, node: NodeFacts): Ruleset {
   const plan = planOf(policy, node);
   const inet = tablesOf(plan, "inet");
   const inet6 = tablesOf(plan, "inet6");
-  const openings = [plan.ssh, ...plan.published, ...plan.hostServices];
+  const openings = [plan.ssh, ...plan.published, ...plan.hostServices, ...(plan.egress ?? [])];
   const sets = [...setsOf(openings, "inet", inet), ...setsOf(openings, "inet6", inet6)];
   return { hooks: hooksOf(plan), sets, inet, inet6 };
 }
@@ -45,6 +54,8 @@ interface Plan {
   readonly published: readonly Opening[];
   readonly hostServices: readonly Opening[];
   readonly containerToHost: readonly Opening[];
+  /** What containers may dial beyond the node; undefined for everything. */
+  readonly egress: readonly Opening[] | undefined;
   /** The published ports as far as they matter to the host itself: without SSH's and the swarm's own ports. */
   readonly publishedOnHost: readonly Opening[];
   /** Host ports inside a range of `publishedOnHost`, which must not open with it. */
@@ -72,6 +83,7 @@ function planOf(policy: Policy, node: NodeFacts): Plan {
       entry: { ...opening, sources: anySource },
       setName: "",
     })),
+    egress: egressOn(node, policy),
     publishedOnHost,
     reserved: own.filter((port) => publishedOnHost.some(({ entry }) => overlapsAny(port, [entry]))),
   };
@@ -95,10 +107,10 @@ function tablesOf(plan: Plan, family: Family): readonly Table[] {
   return [
     ...wayOutTables(plan.node, family),
     { name: "raw", chains: [rawChain(plan, family)] },
-    { name: "mangle", chains: [...hostChains(plan, family, belt), forwardChain(plan, family, "HC-BELT")] },
+    { name: "mangle", chains: [...hostChains(plan, family, belt), ...forwardChains(plan, family, "HC-BELT")] },
     {
       name: "filter",
-      chains: [...hostChains(plan, family, filter), forwardChain(plan, family, "HC-FWD"), ...output],
+      chains: [...hostChains(plan, family, filter), ...forwardChains(plan, family, "HC-FWD"), ...output],
     },
   ];
 }
@@ -180,6 +192,14 @@ function containerChain(plan: Plan, family: Family, names: HostChains): Chain {
   return { name: names.container, rules };
 }
 
+/** The chain that each chain of forwarded packets hands those of containers to, where the policy limits them. */
+const egressChains = { "HC-FWD": "HC-EGRESS", "HC-BELT": "HC-EGBELT" } as const;
+
+function forwardChains(plan: Plan, family: Family, name: "HC-FWD" | "HC-BELT"): readonly Chain[] {
+  const egress = plan.egress === undefined ? [] : [egressChain(plan, plan.egress, family, egressChains[name])];
+  return [forwardChain(plan, family, name), ...egress];
+}
+
 /** Through the host: to containers and from them. The belt in mangle is the same chain, out of reach of whoever empties DOCKER-USER. */
 function forwardChain(plan: Plan, family: Family, name: "HC-FWD" | "HC-BELT"): Chain {
   const rules: Rule[] = [];
@@ -198,16 +218,26 @@ function forwardChain(plan: Plan, family: Family, name: "HC-FWD" | "HC-BELT"): C
   rules.push(...knownConnections(family));
   // A connection whose conntrack entry is gone (the agent deletes those that a new policy refuses) would be picked up again from
   // the container's side, as if the container had dialed. A reset ends it at once; mangle cannot send one.
-  if (name === "HC-FWD") {
-    const matches: readonly Match[] = [{ kind: "tcpNotSyn" }, { kind: "state", state: "NEW", negated: false }];
-    rules.push(rule({ protocol: "tcp" }, matches, { kind: "reset" }));
-  }
-  for (const bridge of plan.bridges) rules.push(pass({ inInterface: { name: bridge, negated: false } }));
+  if (name === "HC-FWD") rules.push(rule({ protocol: "tcp" }, strayTcp, { kind: "reset" }));
+  const onward: Target = plan.egress === undefined ? { kind: "return" } : { kind: "goto", chain: egressChains[name] };
+  for (const bridge of plan.bridges) rules.push(rule({ inInterface: { name: bridge, negated: false } }, [], onward));
   rules.push(...(name === "HC-FWD" ? wayOut.first : wayOut.belt));
   // Nobody publishes without translation; who dials a container's own address found a route to it.
   rules.push(drop({}, { kind: "state", state: "DNAT", negated: true }, comment("not a published port")));
   rules.push(...openingRules(family, [], plan.published));
   rules.push(...lastDrop(plan, name.toLowerCase()));
+  return { name, rules };
+}
+
+/**
+ * What containers dial, entered by goto: from bridge to bridge everything, which Docker's own isolation limits; beyond the node
+ * what the policy opens. Their replies, the metadata service and the swarm's ports of peers were decided on before.
+ */
+function egressChain(plan: Plan, openings: readonly Opening[], family: Family, name: string): Chain {
+  const rules = plan.bridges.map((outInterface) => pass({ outInterface }));
+  // The reset for these is HC-FWD's: dropped here, an ended connection would hang until its program gives up.
+  if (name === egressChains["HC-BELT"]) rules.push(pass({ protocol: "tcp" }, ...strayTcp));
+  rules.push(...openingRules(family, [], openings), ...lastDrop(plan, name.toLowerCase()));
   return { name, rules };
 }
 
@@ -239,7 +269,7 @@ function icmpRules({ policy }: Plan, family: Family): readonly Rule[] {
 }
 
 function sshRules({ policy, ssh }: Plan, family: Family, names: HostChains): readonly Rule[] {
-  const from = sourcesOf(ssh, family);
+  const from = networksAsRule(ssh, family);
   if (from === undefined) return [];
   const { port, rateLimit } = policy.ssh;
   const matches: Match[] = [{ kind: "ports", protocol: "tcp", destination: single(port) }, ...from.matches];
@@ -301,7 +331,7 @@ function refuseSwarmPorts(policy: Policy, node: NodeFacts): void {
   );
 }
 
-function overlapsAny(opening: PortOpening, others: readonly PortOpening[]): boolean {
+function overlapsAny(opening: PortOpening, others: readonly PortOpening<EgressProtocol>[]): boolean {
   return others.some((other) => other.protocol === opening.protocol && rangesOverlap(other, opening));
 }
 

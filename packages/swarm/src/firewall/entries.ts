@@ -10,13 +10,20 @@ export interface PortRange {
   readonly endPort: number;
 }
 
+/** Every protocol, those without ports with them. It goes with `everyPort`. */
+export const allProtocols = "all";
+/** What containers may be let out by. */
+export type EgressProtocol = PortProtocol | typeof allProtocols;
+export const everyPort: PortRange = { port: 1, endPort: 65535 };
+const order: readonly EgressProtocol[] = [allProtocols, ...portProtocols];
+
 /** Ports of one protocol, whoever may dial them. */
-export interface PortOpening extends PortRange {
-  readonly protocol: PortProtocol;
+export interface PortOpening<P extends EgressProtocol = PortProtocol> extends PortRange {
+  readonly protocol: P;
 }
 
 /** A normalized opening: from these sources, on these nodes. */
-export interface PolicyEntry extends PortOpening {
+export interface PolicyEntry<P extends EgressProtocol = PortProtocol> extends PortOpening<P> {
   /** Networks in canonical spelling, IPv4 first, sorted, none inside another. */
   readonly sources: readonly string[];
   /** Names of the pools it is limited to, sorted. With `nodes` absent too: everywhere. */
@@ -24,6 +31,9 @@ export interface PolicyEntry extends PortOpening {
   /** Names of the nodes it is limited to, sorted. */
   readonly nodes?: readonly string[];
 }
+
+/** What limits an entry to some nodes. */
+export type Scope = Pick<PolicyEntry, "pools" | "nodes">;
 
 export const anySource: readonly string[] = ["0.0.0.0/0", "::/0"];
 
@@ -50,7 +60,7 @@ export function networksOf(sources: readonly string[]): readonly Network[] {
  * sources and scope become one, and an entry that another one opens anyway goes. Ranges that only touch stay apart, so that
  * opening a port never rewrites its neighbour. The order and repetition of the input change nothing.
  */
-export function mergeEntries(entries: readonly PolicyEntry[]): readonly PolicyEntry[] {
+export function mergeEntries<P extends EgressProtocol>(entries: readonly PolicyEntry<P>[]): readonly PolicyEntry<P>[] {
   let merged = joinSources(entries);
   for (;;) {
     const next = joinSources(joinRanges(merged));
@@ -61,19 +71,18 @@ export function mergeEntries(entries: readonly PolicyEntry[]): readonly PolicyEn
 }
 
 /** By port, then protocol, then scope: a new port takes its place without moving the others. */
-export function compareOpenings(a: PortOpening, b: PortOpening): number {
-  return (
-    a.port - b.port || a.endPort - b.endPort || portProtocols.indexOf(a.protocol) - portProtocols.indexOf(b.protocol)
-  );
+export function compareOpenings(a: PortOpening<EgressProtocol>, b: PortOpening<EgressProtocol>): number {
+  return a.port - b.port || a.endPort - b.endPort || order.indexOf(a.protocol) - order.indexOf(b.protocol);
 }
 
 /** Whether `outer` opens all that `inner` opens. */
-export function covers(outer: PolicyEntry, inner: PolicyEntry): boolean {
+export function covers(outer: PolicyEntry<EgressProtocol>, inner: PolicyEntry<EgressProtocol>): boolean {
   return coversPorts(outer, inner) && coversScope(outer, inner) && coversSources(outer.sources, inner.sources);
 }
 
-export function coversPorts(outer: PortOpening, inner: PortOpening): boolean {
-  return outer.protocol === inner.protocol && rangeContains(outer, inner);
+export function coversPorts(outer: PortOpening<EgressProtocol>, inner: PortOpening<EgressProtocol>): boolean {
+  const sameProtocol = outer.protocol === allProtocols || outer.protocol === inner.protocol;
+  return sameProtocol && rangeContains(outer, inner);
 }
 
 /** Whether every network of `inner` is in one of `outer`. */
@@ -84,11 +93,11 @@ export function coversSources(outer: readonly string[], inner: readonly string[]
   return all.every((network) => known.has(formatNetwork(network)));
 }
 
-export function isEverywhere({ pools, nodes }: Pick<PolicyEntry, "pools" | "nodes">): boolean {
+export function isEverywhere({ pools, nodes }: Scope): boolean {
   return pools === undefined && nodes === undefined;
 }
 
-function coversScope(outer: PolicyEntry, inner: PolicyEntry): boolean {
+function coversScope(outer: Scope, inner: Scope): boolean {
   if (isEverywhere(outer)) return true;
   if (isEverywhere(inner)) return false;
   return isSubset(inner.pools, outer.pools) && isSubset(inner.nodes, outer.nodes);
@@ -98,11 +107,11 @@ function isSubset(inner: readonly string[] = [], outer: readonly string[] = []):
   return inner.every((name) => outer.includes(name));
 }
 
-function scopeKey({ pools, nodes }: PolicyEntry): string {
+function scopeKey({ pools, nodes }: Scope): string {
   return JSON.stringify([pools ?? [], nodes ?? []]);
 }
 
-function joinSources(entries: readonly PolicyEntry[]): readonly PolicyEntry[] {
+function joinSources<P extends EgressProtocol>(entries: readonly PolicyEntry<P>[]): readonly PolicyEntry<P>[] {
   const groups = groupBy(entries, (entry) => `${entry.protocol} ${rangeText(entry)} ${scopeKey(entry)}`);
   return groups
     .map(([first, ...rest]) => {
@@ -115,10 +124,10 @@ function joinSources(entries: readonly PolicyEntry[]): readonly PolicyEntry[] {
     .sort((a, b) => compareOpenings(a, b) || (scopeKey(a) < scopeKey(b) ? -1 : 1));
 }
 
-function joinRanges(entries: readonly PolicyEntry[]): readonly PolicyEntry[] {
+function joinRanges<P extends EgressProtocol>(entries: readonly PolicyEntry<P>[]): readonly PolicyEntry<P>[] {
   const groups = groupBy(entries, (entry) => `${entry.protocol} ${scopeKey(entry)} ${entry.sources.join()}`);
   return groups.flatMap((group) => {
-    const joined: PolicyEntry[] = [];
+    const joined: PolicyEntry<P>[] = [];
     for (const entry of [...group].sort(compareOpenings)) {
       const last = joined.at(-1);
       if (last === undefined || !rangesOverlap(last, entry)) joined.push(entry);

@@ -1,7 +1,7 @@
 /** Fields that several parts of a policy have, with messages that say what is allowed. */
 import * as z from "zod";
 import { formatNetwork, isNetwork, parseNetwork, simplifyNetworks } from "./address";
-import { anySource, portProtocols } from "./entries";
+import { anySource, portProtocols, type Scope } from "./entries";
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const nameRule = "a name of letters, digits, '.', '_' and '-'";
@@ -13,7 +13,6 @@ const scopeNames = z
   .array(z.string({ error: nameRule }).regex(namePattern, { error: nameRule }), { error: "a list of names" })
   .min(1, { error: "at least one name; leave it out for every node" })
   .transform((names): readonly string[] => [...new Set(names)].sort());
-/** What limits an entry to some nodes. */
 export const scope = { pools: scopeNames.optional(), nodes: scopeNames.optional() };
 
 export function strict<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
@@ -51,15 +50,16 @@ export function networkList(whenEmpty: string) {
 }
 
 export function endNotBeforeStart(
-  value: { port: number; endPort?: number | undefined },
+  value: { port?: number | undefined; endPort?: number | undefined },
   context: z.core.$RefinementCtx,
 ): void {
-  if (value.endPort === undefined || value.endPort >= value.port) return;
-  context.addIssue({
-    code: "custom",
-    path: ["endPort"],
-    message: `a port from ${value.port} (the range's first) to 65535`,
-  });
+  const { port: first, endPort } = value;
+  if (endPort === undefined || (first !== undefined && endPort >= first)) return;
+  const message =
+    first === undefined
+      ? "nothing without the range's first, `port`"
+      : `a port from ${first} (the range's first) to 65535`;
+  context.addIssue({ code: "custom", path: ["endPort"], message });
 }
 
 /** The scope of a checked entry, without what it does not say. */
@@ -69,6 +69,6 @@ export function scopeOf({
 }: {
   pools?: readonly string[] | undefined;
   nodes?: readonly string[] | undefined;
-}): { readonly pools?: readonly string[]; readonly nodes?: readonly string[] } {
+}): Scope {
   return { ...(pools && { pools }), ...(nodes && { nodes }) };
 }

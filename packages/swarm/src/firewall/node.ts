@@ -1,6 +1,6 @@
 /** What the firewall needs to know of a node, and which openings hold on it. */
 import { formatNetwork, simplifyNetworks } from "./address";
-import { coversSources, isEverywhere, networksOf, type PolicyEntry, type PortOpening } from "./entries";
+import { coversSources, isEverywhere, networksOf, type PortOpening, type Scope } from "./entries";
 
 export type NodeRole = "manager" | "worker" | "standalone";
 
@@ -39,6 +39,8 @@ export interface EgressFacts {
   readonly publicInterface: string;
 }
 
+/** Where Hetzner's metadata service answers; it has no IPv6 address. */
+export const metadataAddress = "169.254.169.254/32";
 export const defaultDataPathPort = 4789;
 /** Swarm's cluster management (managers only) and gossip between nodes. */
 export const managementPort = 2377;
@@ -52,7 +54,7 @@ export function swarmPorts(node: NodeFacts): readonly PortOpening[] {
 }
 
 /** Whether an opening holds on this node. */
-export function appliesTo(entry: PolicyEntry, node: Pick<NodeFacts, "name" | "pool">): boolean {
+export function appliesTo(entry: Scope, node: Pick<NodeFacts, "name" | "pool">): boolean {
   return isEverywhere(entry) || entry.pools?.includes(node.pool) === true || entry.nodes?.includes(node.name) === true;
 }
 

@@ -1,15 +1,31 @@
-/** What a policy opens on one node: the rules that let it in and the sets of sources they refer to. */
+/** What a policy opens on one node: the rules that let it through and the sets of networks they refer to. */
 import { type Family, formatElement } from "./address";
 import { type Head, pass } from "./builders";
-import { coversPorts, coversSources, mergeEntries, networksOf, type PolicyEntry, rangeText } from "./entries";
-import { appliesTo, type NodeFacts } from "./node";
+import { egressEntry } from "./containerEgress";
+import {
+  allProtocols,
+  coversPorts,
+  coversSources,
+  type EgressProtocol,
+  everyPort,
+  mergeEntries,
+  networksOf,
+  type PolicyEntry,
+  rangeText,
+} from "./entries";
+import { appliesTo, metadataAddress, type NodeFacts } from "./node";
+import type { Policy } from "./policy";
 import type { Match, Rule, SourceSet, Table } from "./ruleset";
 
-/** One way in that the policy opens, with the name that its set of sources would have. */
+/** One way that the policy opens, with the name that its set of networks would have. */
 export interface Opening {
-  readonly entry: PolicyEntry;
+  readonly entry: PolicyEntry<EgressProtocol>;
   readonly setName: string;
+  /** Whether the entry's sources are who is dialed; default: who dials. */
+  readonly outward?: boolean;
 }
+
+const first: Match = { kind: "state", state: "NEW", negated: false };
 
 /** One rule for each opening that neither `known` nor another of `openings` opens anyway. */
 export function openingRules(family: Family, known: readonly Opening[], openings: readonly Opening[]): readonly Rule[] {
@@ -21,19 +37,25 @@ export function openingRules(family: Family, known: readonly Opening[], openings
       // Of two that open the same, the first stays.
       return otherIndex < index || !coversIn(family, opening.entry, other.entry);
     });
-    const from = redundant ? undefined : sourcesOf(opening, family);
-    if (from === undefined) return [];
+    const these = redundant ? undefined : networksAsRule(opening, family);
+    if (these === undefined) return [];
     const { protocol, port, endPort } = opening.entry;
-    return [pass({ ...from.head, protocol }, { kind: "dialed", port: { port, endPort } }, ...from.matches)];
+    if (protocol === allProtocols) return [pass(these.head, first, ...these.matches)];
+    return [pass({ ...these.head, protocol }, { kind: "dialed", port: { port, endPort } }, ...these.matches)];
   });
 }
 
-/** How a rule says "from these": nothing for everybody, an address for one network, a set for more; undefined for nobody. */
-export function sourcesOf(opening: Opening, family: Family): { head: Head; matches: readonly Match[] } | undefined {
-  const [first, ...rest] = sourcesIn(opening.entry, family);
-  if (first === undefined) return undefined;
-  if (rest.length > 0) return { head: {}, matches: [{ kind: "set", name: setNameOf(opening, family), side: "src" }] };
-  return first.endsWith("/0") ? { head: {}, matches: [] } : { head: { source: first }, matches: [] };
+/** How a rule says "from these" or "to these": nothing for all, an address for one network, a set for more; undefined for none. */
+export function networksAsRule(
+  opening: Opening,
+  family: Family,
+): { head: Head; matches: readonly Match[] } | undefined {
+  const [network, ...rest] = sourcesIn(opening.entry, family);
+  if (network === undefined) return undefined;
+  const side = opening.outward ? "dst" : "src";
+  if (rest.length > 0) return { head: {}, matches: [{ kind: "set", name: setNameOf(opening, family), side }] };
+  if (network.endsWith("/0")) return { head: {}, matches: [] };
+  return { head: opening.outward ? { destination: network } : { source: network }, matches: [] };
 }
 
 /** The sets that the rules of a family refer to. */
@@ -54,16 +76,30 @@ function setNameOf({ setName }: Opening, family: Family): string {
 }
 
 /** `covers` among the sources of one family; who is open to nobody there is covered by anybody. */
-function coversIn(family: Family, outer: PolicyEntry, inner: PolicyEntry): boolean {
+function coversIn(family: Family, outer: Opening["entry"], inner: Opening["entry"]): boolean {
   return coversPorts(outer, inner) && coversSources(sourcesIn(outer, family), sourcesIn(inner, family));
 }
 
-function sourcesIn(entry: PolicyEntry, family: Family): readonly string[] {
+function sourcesIn(entry: Opening["entry"], family: Family): readonly string[] {
   return entry.sources.filter((source) => source.includes(":") === (family === "inet6"));
 }
 
 /** What applies to the node, merged again now that no entry is limited to other nodes. */
-export function openingsOn(node: NodeFacts, entries: readonly PolicyEntry[], kind: "p" | "h"): readonly Opening[] {
+export function openingsOn<P extends EgressProtocol>(
+  node: NodeFacts,
+  entries: readonly PolicyEntry<P>[],
+  kind: "p" | "h" | "e",
+): readonly Opening[] {
   const here = entries.filter((entry) => appliesTo(entry, node)).map(({ pools: _, nodes: __, ...entry }) => entry);
-  return mergeEntries(here).map((entry) => ({ entry, setName: `hc-${kind}-${entry.protocol}-${rangeText(entry)}` }));
+  return mergeEntries<P>(here).map((entry) => {
+    const ports = entry.protocol === allProtocols ? "" : `-${rangeText(entry)}`;
+    return { entry, setName: `hc-${kind}-${entry.protocol}${ports}`, outward: kind === "e" };
+  });
+}
+
+/** What containers of the node may dial beyond it; undefined for everything. */
+export function egressOn(node: NodeFacts, { containerEgress, metadataAccess }: Policy): readonly Opening[] | undefined {
+  if (containerEgress === undefined) return undefined;
+  const metadata = { protocol: allProtocols, ...everyPort, sources: [metadataAddress] } as const;
+  return openingsOn(node, [...containerEgress.open.map(egressEntry), ...(metadataAccess ? [metadata] : [])], "e");
 }

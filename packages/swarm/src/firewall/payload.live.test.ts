@@ -10,7 +10,7 @@ import { normalizePolicy, type PolicyInput } from "./policy";
 import type { Match, Rule } from "./ruleset";
 import { renderRule } from "./ruleText";
 import { nodes, policies } from "./testing/arbitraries";
-import { broad, broadNode } from "./testing/broad";
+import { broad, broadNode, limited } from "./testing/broad";
 
 const blocked = liveTestsBlockedBy();
 const group = `hcfw-${process.pid}.slice`;
@@ -63,6 +63,7 @@ describe.skipIf(blocked !== undefined)(
       ["the default policy on a worker", {}, { name: "a", pool: "a", role: "worker" }],
       ["the default policy outside of a swarm", {}, { name: "a", pool: "a", role: "standalone" }],
       ["a policy with every kind of rule", broad, broadNode],
+      ["a policy that limits what containers dial", limited, broadNode],
     ] as const)("prints %s as we write it, also when loaded again", (_, policy, node) => {
       const bundle = bundleOf(policy, node);
       expectSame(bundle);

@@ -109,7 +109,7 @@ describe("normalizePolicy", () => {
     ],
     [
       { publishedPort: [] },
-      "publishedPort: an unknown field; publishedPorts, hostServices, ssh, icmp, trustedInterfaces, metadataAccess, containerToHost, logDrops",
+      "publishedPort: an unknown field; publishedPorts, hostServices, ssh, icmp, trustedInterfaces, metadataAccess, containerToHost, containerEgress, logDrops",
     ],
     [
       { ssh: { sources: [] } },
@@ -142,10 +142,56 @@ describe("normalizePolicy", () => {
     ],
     [{ trustedInterfaces: ["br0 -j ACCEPT"] }, "trustedInterfaces[0]"],
     [{ metadataAccess: "no" }, 'metadataAccess: "no"; true or false'],
+    [{ containerEgress: {} }, "containerEgress.open: nothing; a list of what containers may dial"],
+    [
+      { containerEgress: { open: [{ endPort: 80 }] } },
+      "containerEgress.open[0].endPort: 80; nothing without the range's first, `port`",
+    ],
+    [
+      { containerEgress: { open: [{ port: 90, endPort: 80 }] } },
+      "containerEgress.open[0].endPort: 80; a port from 90 (the range's first) to 65535",
+    ],
+    [
+      { containerEgress: { open: [{ destinations: [] }] } },
+      "containerEgress.open[0].destinations: an empty list; at least one network or address; leave it out for everywhere",
+    ],
+    [
+      { containerEgress: { open: [{ destinations: ["example.com"] }] } },
+      'containerEgress.open[0].destinations[0]: "example.com"; an IPv4 or IPv6 network or address',
+    ],
+    [{ containerEgress: { open: [{ protocol: "icmp" }] } }, 'containerEgress.open[0].protocol: "icmp"; tcp, udp, sctp'],
+    [
+      { containerEgress: { open: [{ sources: ["10.0.0.0/8"] }] } },
+      "containerEgress.open[0].sources: an unknown field; destinations, protocol, port, endPort, pools, nodes",
+    ],
     [[], "policy: an empty list; an object with publishedPorts, hostServices, ssh"],
     [null, "policy: nothing; an object with"],
   ])("refuses %j", (input, expected) => {
     expect(problemsOf(input)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it("says all of what containers may dial", () => {
+    const egressOf = (open: PolicyInput["containerEgress"]) =>
+      normalizePolicy({ containerEgress: open }).containerEgress;
+    expect(normalizePolicy()).not.toHaveProperty("containerEgress");
+    expect(egressOf({ open: [] })).toEqual({ open: [] });
+    expect(
+      egressOf({
+        open: [
+          { port: 443, destinations: ["192.0.2.1", "10.0.0.0/8"] },
+          { port: 443, protocol: "tcp", destinations: ["10.1.0.0/16", "2001:db8::1"] },
+          { protocol: "udp", pools: ["web"] },
+          { destinations: ["198.51.100.0/24"] },
+          { port: 80, destinations: ["198.51.100.7"] },
+        ],
+      }),
+    ).toEqual({
+      open: [
+        { destinations: ["198.51.100.0/24"] },
+        { destinations: any, protocol: "udp", port: 1, endPort: 65535, pools: ["web"] },
+        { destinations: ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::1/128"], protocol: "tcp", port: 443, endPort: 443 },
+      ],
+    });
   });
 
   it("names every wrong place at once", () => {
@@ -168,8 +214,13 @@ describe("normalizePolicy", () => {
     const policy = normalizePolicy({
       publishedPorts: [{ port: 80, pools: ["web", "old"] }],
       hostServices: [{ port: 9100, nodes: ["web-1", "gone-1"] }],
+      containerEgress: { open: [{ pools: ["web", "older"] }] },
     });
-    expect(unknownScopeNames(policy, { pools: ["web"], nodes: ["web-1"] })).toEqual(["node gone-1", "pool old"]);
+    expect(unknownScopeNames(policy, { pools: ["web"], nodes: ["web-1"] })).toEqual([
+      "node gone-1",
+      "pool old",
+      "pool older",
+    ]);
   });
 });
 
@@ -185,6 +236,7 @@ describe("policyEntries", () => {
       containerToHost: [{ port: 53, protocol: "udp" }],
       trustedInterfaces: ["app0"],
       metadataAccess: true,
+      containerEgress: { open: [{ port: 443 }, { destinations: ["10.0.0.0/8"], pools: ["web"] }] },
       logDrops: { enabled: true },
     });
     expect(policyEntries(policy)).toEqual({
@@ -196,6 +248,9 @@ describe("policyEntries", () => {
         /^from 20 networks, 10\.0\.0\.0\/24 to 10\.0\.19\.0\/24 \(list [0-9a-f]{8}\)$/,
       ),
       "container udp/53": "from containers",
+      egress: "closed to containers but for what is opened",
+      "egress tcp/443": "to anywhere",
+      "egress all on pool web": "to 10.0.0.0/8",
       "trusted app0": "forwarding is free",
       metadata: "open to containers",
       "log drops": "6 a minute a chain",

@@ -1,5 +1,6 @@
 /** The policy: what a user opens. Everything that it does not name stays closed. */
 import * as z from "zod";
+import { type ContainerEgress, type ContainerEgressInput, containerEgressSchema } from "./containerEgress";
 import {
   anySource,
   mergeEntries,
@@ -78,6 +79,11 @@ export interface PolicyInput {
   readonly metadataAccess?: boolean | undefined;
   /** Ports of their own host that containers may dial; default: none beside what is open to their addresses anyway. */
   readonly containerToHost?: readonly PortInput[] | undefined;
+  /**
+   * What containers may dial beyond their node; default: everything but the metadata service and the swarm's own ports of peers.
+   * Containers on the host's network are not limited by it.
+   */
+  readonly containerEgress?: ContainerEgressInput | undefined;
   readonly logDrops?: LogDropsInput | undefined;
 }
 
@@ -94,6 +100,8 @@ export interface Policy {
   readonly trustedInterfaces: readonly string[];
   readonly metadataAccess: boolean;
   readonly containerToHost: readonly PortOpening[];
+  /** Absent: containers dial everywhere. */
+  readonly containerEgress?: ContainerEgress;
   readonly logDrops: { readonly enabled: boolean; readonly perMinute: number };
 }
 
@@ -146,6 +154,7 @@ export const policySchema = strict({
     .transform(simplifyInterfaces),
   metadataAccess: flag().default(false),
   containerToHost: containerPorts.prefault([]).transform(mergeOpenings),
+  containerEgress: containerEgressSchema.optional(),
   logDrops: strict({ enabled: flag().default(false), perMinute: whole(1, 600, "lines a minute").default(6) }).prefault(
     {},
   ),
@@ -158,8 +167,9 @@ export const policySchema = strict({
       context.addIssue({ code: "custom", path: ["hostServices"], message, params: { given: openingText(entry) } });
     });
   })
-  .transform(({ ssh: { rateLimit: limit, ...rest }, ...policy }): Policy => {
-    return { ...policy, ssh: { ...rest, ...(limit && { rateLimit: limit }) } };
+  .transform(({ ssh: { rateLimit: limit, ...rest }, containerEgress: egress, ...policy }): Policy => {
+    const ssh = { ...rest, ...(limit && { rateLimit: limit }) };
+    return { ...policy, ssh, ...(egress && { containerEgress: egress }) };
   });
 
 /**
@@ -182,7 +192,7 @@ export function unknownScopeNames(
   policy: Policy,
   known: { readonly pools: readonly string[]; readonly nodes: readonly string[] },
 ): readonly string[] {
-  const entries = [...policy.publishedPorts, ...policy.hostServices];
+  const entries = [...policy.publishedPorts, ...policy.hostServices, ...(policy.containerEgress?.open ?? [])];
   const pools = entries.flatMap((entry) => entry.pools ?? []).filter((pool) => !known.pools.includes(pool));
   const nodes = entries.flatMap((entry) => entry.nodes ?? []).filter((node) => !known.nodes.includes(node));
   return [...new Set([...pools.map((pool) => `pool ${pool}`), ...nodes.map((node) => `node ${node}`)])].sort();

@@ -1,5 +1,6 @@
 /** The policy as a flat record of short texts, made for diffs: one opening more is one line more. */
-import { anySource, isEverywhere, type PolicyEntry, rangeText } from "./entries";
+import { egressEntry } from "./containerEgress";
+import { allProtocols, anySource, type EgressProtocol, isEverywhere, type PolicyEntry, rangeText } from "./entries";
 import type { Policy } from "./policy";
 
 /** So many networks are spelled out; of a longer list the payload shows each. */
@@ -7,7 +8,8 @@ const spelledOut = 8;
 
 /**
  * Keys: `tcp/8443` for a published port, `host tcp/9100`, `ssh tcp/22`, `icmp echo`, `container tcp/5432` (container to host),
- * `trusted br0`, `metadata`, `log drops`; openings limited to pools or nodes carry them: `tcp/8443 on pool web`.
+ * `egress` where containers are limited and `egress tcp/443` or `egress all` for what they may dial, `trusted br0`, `metadata`,
+ * `log drops`; openings limited to pools or nodes carry them: `tcp/8443 on pool web`.
  */
 export function policyEntries(policy: Policy): Readonly<Record<string, string>> {
   const { ssh, logDrops } = policy;
@@ -21,6 +23,7 @@ export function policyEntries(policy: Policy): Readonly<Record<string, string>> 
     ...policy.containerToHost.map(
       (opening) => [`container ${opening.protocol}/${rangeText(opening)}`, "from containers"] as const,
     ),
+    ...egressEntries(policy),
     ...policy.trustedInterfaces.map((name) => [`trusted ${name}`, "forwarding is free"] as const),
     ...(policy.metadataAccess ? [["metadata", "open to containers"] as const] : []),
     ...(logDrops.enabled ? [["log drops", `${logDrops.perMinute} a minute a chain`] as const] : []),
@@ -28,8 +31,17 @@ export function policyEntries(policy: Policy): Readonly<Record<string, string>> 
   return Object.fromEntries(entries);
 }
 
-function keyOf(entry: PolicyEntry): string {
-  const ports = `${entry.protocol}/${rangeText(entry)}`;
+function egressEntries({ containerEgress }: Policy): readonly (readonly [string, string])[] {
+  if (containerEgress === undefined) return [];
+  const open = containerEgress.open.map(egressEntry);
+  return [
+    ["egress", "closed to containers but for what is opened"],
+    ...open.map((entry) => [`egress ${keyOf(entry)}`, networksText("to", entry.sources)] as const),
+  ];
+}
+
+function keyOf(entry: PolicyEntry<EgressProtocol>): string {
+  const ports = entry.protocol === allProtocols ? entry.protocol : `${entry.protocol}/${rangeText(entry)}`;
   if (isEverywhere(entry)) return ports;
   const pools = (entry.pools ?? []).map((pool) => `pool ${pool}`);
   const nodes = (entry.nodes ?? []).map((node) => `node ${node}`);
@@ -37,9 +49,13 @@ function keyOf(entry: PolicyEntry): string {
 }
 
 function sourcesText(sources: readonly string[]): string {
-  if (sources.join() === anySource.join()) return "from anywhere";
-  if (sources.length <= spelledOut) return `from ${sources.join(", ")}`;
-  return `from ${sources.length} networks, ${sources[0]} to ${sources.at(-1)} (list ${checksum(sources)})`;
+  return networksText("from", sources);
+}
+
+function networksText(word: "from" | "to", networks: readonly string[]): string {
+  if (networks.join() === anySource.join()) return `${word} anywhere`;
+  if (networks.length <= spelledOut) return `${word} ${networks.join(", ")}`;
+  return `${word} ${networks.length} networks, ${networks[0]} to ${networks.at(-1)} (list ${checksum(networks)})`;
 }
 
 /** Tells one list from another at a glance (FNV-1a, 32 bits); nothing rests on it. */

@@ -184,12 +184,10 @@ function matches(
       return contains(listOf(take()), packet.source);
     case "-d":
       return contains(listOf(take()), table === "raw" ? packet.dialedAddress : packet.destination);
-    case "-i": {
-      const name = take();
-      return name.endsWith("+") ? packet.inInterface.startsWith(name.slice(0, -1)) : packet.inInterface === name;
-    }
+    case "-i":
+      return isInterface(take(), packet.inInterface);
     case "-o":
-      return packet.outInterface === take();
+      return isInterface(take(), packet.outInterface);
     case "-p":
       return take() === packet.protocol;
     case "tcp --dport":
@@ -237,6 +235,10 @@ function matches(
     default:
       throw new Error(`the evaluator does not know ${module} ${option}`);
   }
+}
+
+function isInterface(pattern: string, name: string): boolean {
+  return pattern.endsWith("+") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 export function inRange(port: number, range: string): boolean {

@@ -28,6 +28,7 @@ const payload = renderPayload(
       hostServices: [{ port: 9100, sources: ["10.0.0.0/16"] }],
       ssh: { sources: ["192.0.2.0/24", "2001:db8::/32"], rateLimit: { perMinute: 30 } },
       containerToHost: [{ port: 53, protocol: "udp" }],
+      containerEgress: { open: [{ port: 443, destinations: ["192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"] }] },
       logDrops: { enabled: true },
     }),
     {

@@ -1,6 +1,7 @@
 /** Random policies, nodes and packets for property tests: few distinct values, so that they meet. */
 import fc from "fast-check";
 import type { Packet } from "../../testing/evaluator";
+import type { EgressOpeningInput } from "../containerEgress";
 import type { NodeFacts } from "../node";
 import type { PolicyInput, PortEntryInput, PortInput } from "../policy";
 
@@ -67,13 +68,26 @@ function portsOf<T extends object>(rest: fc.Arbitrary<T>): fc.Arbitrary<PortInpu
   });
 }
 
+const scope = fc.record({
+  pools: some(fc.constantFrom(["web"], ["db"], ["web", "db"])),
+  nodes: some(fc.constantFrom(["web-1"], ["db-1", "web-1"])),
+});
 const entry: fc.Arbitrary<PortEntryInput> = portsOf(
-  fc.record({
-    sources,
-    pools: some(fc.constantFrom(["web"], ["db"], ["web", "db"])),
-    nodes: some(fc.constantFrom(["web-1"], ["db-1", "web-1"])),
-  }),
+  fc.tuple(sources, scope).map(([from, where]) => ({ sources: from, ...where })),
 );
+
+const egress: fc.Arbitrary<EgressOpeningInput> = fc
+  .record({
+    destinations: some(
+      fc.uniqueArray(fc.constantFrom(...networks4, ...networks6, "169.254.169.254"), { minLength: 1, maxLength: 4 }),
+    ),
+    ports: fc.oneof(
+      portsOf(fc.constant({})),
+      fc.record({ protocol: some(fc.constantFrom("tcp" as const, "udp" as const, "sctp" as const)) }),
+    ),
+    scope,
+  })
+  .map(({ ports: given, scope: where, ...rest }) => ({ ...rest, ...given, ...where }));
 
 /** Host ports that a policy may name: neither SSH's nor the swarm's. */
 function isFree(sshPort: number, { port, endPort }: PortInput): boolean {
@@ -99,6 +113,7 @@ export const policies: fc.Arbitrary<PolicyInput> = fc
     ),
     metadataAccess: some(fc.boolean()),
     containerToHost: some(fc.array(portsOf(fc.constant({})), { maxLength: 3 })),
+    containerEgress: some(fc.record({ open: fc.array(egress, { maxLength: 5 }) })),
     logDrops: some(fc.record({ enabled: fc.boolean(), perMinute: fc.integer({ min: 1, max: 600 }) })),
   })
   .map((policy) => {
@@ -107,16 +122,16 @@ export const policies: fc.Arbitrary<PolicyInput> = fc
     return { ...policy, hostServices: policy.hostServices?.filter(free), containerToHost: containers };
   });
 
-const egress = { network: "10.0.0.0/24", publicInterface: "eth0" };
+const wayOut = { network: "10.0.0.0/24", publicInterface: "eth0" };
 
 export const nodes: fc.Arbitrary<NodeFacts> = fc.constantFrom<NodeFacts>(
   { name: "web-1", pool: "web", role: "manager" },
   { name: "web-2", pool: "web", role: "worker", swarm: { dataPathPort: 5789 } },
   { name: "db-1", pool: "db", role: "worker", cgroupPath: "docker.slice" },
   { name: "alone", pool: "alone", role: "standalone" },
-  { name: "web-3", pool: "web", role: "worker", egress },
-  { name: "way", pool: "way", role: "standalone", cgroupPath: "docker.slice", egress },
-  { name: "db-2", pool: "db", role: "worker", sshNetwork: egress.network },
+  { name: "web-3", pool: "web", role: "worker", egress: wayOut },
+  { name: "way", pool: "way", role: "standalone", cgroupPath: "docker.slice", egress: wayOut },
+  { name: "db-2", pool: "db", role: "worker", sshNetwork: wayOut.network },
 );
 
 export const packets: fc.Arbitrary<Packet> = fc.constantFrom("inet" as const, "inet6" as const).chain((family) => {

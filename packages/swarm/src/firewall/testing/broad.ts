@@ -1,7 +1,7 @@
 import type { NodeFacts } from "../node";
 import type { PolicyInput } from "../policy";
 
-/** A policy in which every kind of rule appears, on `broadNode`. */
+/** A policy in which every kind of rule appears, on `broadNode`; those of containers' egress apart, which are in `limited`. */
 export const broad: PolicyInput = {
   publishedPorts: [
     { port: 80 },
@@ -19,6 +19,20 @@ export const broad: PolicyInput = {
   trustedInterfaces: ["appnet0"],
   containerToHost: [{ port: 8000, protocol: "sctp" }],
   logDrops: { enabled: true },
+};
+
+export const limited: PolicyInput = {
+  ...broad,
+  metadataAccess: true,
+  containerEgress: {
+    open: [
+      { port: 443, destinations: ["192.0.2.0/24", "203.0.113.9", "2001:db8:1::/48", "fd00::/8"] },
+      { port: 8000, endPort: 8200, destinations: ["198.51.100.1"] },
+      { port: 53, protocol: "udp" },
+      { protocol: "sctp", destinations: ["10.0.0.0/8", "2001:db8::/32"] },
+      { destinations: ["172.17.0.0/16", "fe80::/10"] },
+    ],
+  },
 };
 
 export const broadNode: NodeFacts = {

@@ -41,7 +41,7 @@ function intoHost(policy: PolicyInput, node: NodeFacts, fromPeer: boolean, packe
   const published =
     isFirst(packet) && !isReserved(policy, node, packet) && opens(policy.publishedPorts ?? defaultPorts, node, packet);
   const service = isFirst(packet) && opens(policy.hostServices ?? [], node, packet);
-  if (isContainerSide(policy, packet)) {
+  if (isContainerSide(policy, packet.inInterface)) {
     const named = (policy.containerToHost ?? []).map((entry) => ({ ...entry, sources: everybody }));
     return (isFirst(packet) && opens(named, node, packet)) || published || service;
   }
@@ -69,7 +69,7 @@ function throughHost(policy: PolicyInput, node: NodeFacts, peers: readonly strin
   if (node.role !== "standalone" && ofSwarm && isAmong(peers, packet.destination)) return false;
   if (isKnown(packet)) return true;
   if (protocol === "tcp" && packet.state === "NEW" && !packet.syn) return false;
-  if (isContainerSide(policy, packet)) return true;
+  if (isContainerSide(policy, packet.inInterface)) return mayDial(policy, node, packet);
   if (isWayOut(node, packet) && packet.state === "NEW") return true;
   return packet.translated && isFirst(packet) && opens(policy.publishedPorts ?? defaultPorts, node, packet);
 }
@@ -78,7 +78,7 @@ function throughHost(policy: PolicyInput, node: NodeFacts, peers: readonly strin
 export function isAccepted(policy: PolicyInput, node: NodeFacts, packet: Packet): boolean {
   if (packet.path !== "forward") return false;
   if (isKnown(packet)) return isWayOut(node, packet) || isWayBack(node, packet);
-  return isWayOut(node, packet) && packet.state === "NEW" && !isContainerSide(policy, packet);
+  return isWayOut(node, packet) && packet.state === "NEW" && !isContainerSide(policy, packet.inInterface);
 }
 
 function isPrivate({ egress }: NodeFacts, address: string): boolean {
@@ -99,18 +99,18 @@ const defaultPorts: readonly PortEntryInput[] = [{ port: 80 }, { port: 443 }];
 
 function opens(entries: readonly PortEntryInput[], node: NodeFacts, packet: Packet): boolean {
   return entries.some((entry) => {
-    const here =
-      (entry.pools === undefined && entry.nodes === undefined) ||
-      entry.pools?.includes(node.pool) ||
-      entry.nodes?.includes(node.name);
     const inPorts = entry.port <= packet.dialedPort && packet.dialedPort <= (entry.endPort ?? entry.port);
     return (
-      here &&
+      isHere(entry, node) &&
       (entry.protocol ?? "tcp") === packet.protocol &&
       inPorts &&
       isAmong(entry.sources ?? everybody, packet.source)
     );
   });
+}
+
+function isHere({ pools, nodes }: Pick<PortEntryInput, "pools" | "nodes">, node: NodeFacts): boolean {
+  return (pools ?? nodes) === undefined || pools?.includes(node.pool) === true || nodes?.includes(node.name) === true;
 }
 
 /** Host ports whose openness no published range decides. */
@@ -122,9 +122,33 @@ function isReserved(policy: PolicyInput, node: NodeFacts, { protocol, dialedPort
   );
 }
 
-function isContainerSide(policy: PolicyInput, { inInterface }: Packet): boolean {
+function isContainerSide(policy: PolicyInput, side: string): boolean {
   const names = ["docker0", "docker_gwbridge", "br-+", ...(policy.trustedInterfaces ?? [])];
-  return names.some((name) => (name.endsWith("+") ? inInterface.startsWith(name.slice(0, -1)) : inInterface === name));
+  return names.some((name) => (name.endsWith("+") ? side.startsWith(name.slice(0, -1)) : side === name));
+}
+
+/** Whether a container may begin this, as far as it goes beyond its node. */
+function mayDial(policy: PolicyInput, node: NodeFacts, packet: Packet): boolean {
+  if (policy.containerEgress === undefined || isContainerSide(policy, packet.outInterface)) return true;
+  if (packet.state !== "NEW") return false;
+  if (policy.metadataAccess === true && packet.destination === "169.254.169.254") return true;
+  return policy.containerEgress.open.some((entry) => {
+    if (!isHere(entry, node) || !isAmong(entry.destinations ?? everybody, packet.destination)) return false;
+    if (entry.protocol === undefined && entry.port === undefined) return true;
+    const { port = 1, endPort = entry.port ?? 65535 } = entry;
+    const inPorts = port <= packet.dialedPort && packet.dialedPort <= endPort;
+    return (entry.protocol ?? "tcp") === packet.protocol && inPorts && packet.direction === "ORIGINAL";
+  });
+}
+
+/**
+ * What the belts alone make of a packet: limits count in filter; of TCP that conntrack does not know a reset is not in their
+ * power, and a container's goes on to it.
+ */
+export function isOpenInBelt(policy: PolicyInput, node: NodeFacts, known: readonly string[], packet: Packet): boolean {
+  const isStray = packet.path === "forward" && packet.protocol === "tcp" && packet.state === "NEW" && !packet.syn;
+  if (!isStray) return isOpen(policy, node, known, { ...packet, overRate: false });
+  return isOpen({ ...policy, containerEgress: undefined }, node, known, { ...packet, syn: true });
 }
 
 function isFirst({ state, direction }: Packet): boolean {

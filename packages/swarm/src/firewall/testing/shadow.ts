@@ -42,7 +42,7 @@ function conditionsOf(line: string): Conditions {
 /** Whether each condition of `outer` holds wherever all of `inner` do. */
 function coversAll(outer: Conditions, inner: Conditions, elements: ReadonlyMap<string, readonly string[]>): boolean {
   return [...outer].every(([option, value]) => {
-    if (option === "-s" || option === "set --match-set") return coversSource(option, value, inner, elements);
+    if (["-s", "-d", "set --match-set"].includes(option)) return coversNetworks(option, value, inner, elements);
     const other = inner.get(option);
     if (other === undefined) return false;
     if (option === "-i" && value.endsWith("+")) return other.startsWith(value.slice(0, -1));
@@ -51,22 +51,21 @@ function coversAll(outer: Conditions, inner: Conditions, elements: ReadonlyMap<s
   });
 }
 
-function coversSource(
+function coversNetworks(
   option: string,
   value: string,
   inner: Conditions,
   elements: ReadonlyMap<string, readonly string[]>,
 ): boolean {
-  const networksOf = (name: string, text: string | undefined): readonly string[] | undefined => {
-    if (text === undefined) return undefined;
-    if (name === "-s") return [text];
-    const [set = "", side] = text.split(" ");
-    return side === "src" ? elements.get(set) : undefined;
-  };
   if (inner.get(option) === value) return true;
-  const outerNetworks = networksOf(option, value);
-  const innerNetworks =
-    networksOf("-s", inner.get("-s")) ?? networksOf("set --match-set", inner.get("set --match-set"));
+  const sideOf = (text: string | undefined) => text?.split(" ")[1];
+  const ofSet = (text: string | undefined) => elements.get(text?.split(" ")[0] ?? "");
+  const isSet = option === "set --match-set";
+  const side = isSet ? sideOf(value) : option === "-s" ? "src" : "dst";
+  const address = inner.get(side === "src" ? "-s" : "-d");
+  const set = inner.get("set --match-set");
+  const outerNetworks = isSet ? ofSet(value) : [value];
+  const innerNetworks = address !== undefined ? [address] : sideOf(set) === side ? ofSet(set) : undefined;
   if (outerNetworks === undefined || innerNetworks === undefined) return false;
   return innerNetworks.every((network) => outerNetworks.some((outer) => networkCovers(outer, network)));
 }
