@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import type { SwarmClusterArgs } from "../args/components";
+import type { CloudFirewallArgs } from "../args/network";
 import { HardenedServer } from "../hardenedServer";
 import { bootstrapHostKey } from "../remote/sshKey";
 import { SwarmCluster } from "../swarmCluster";
@@ -108,10 +109,13 @@ describe("a policy that the cloud firewall cannot say", () => {
     expect(warnings()).toEqual([expect.stringMatching(/ssh 22\/tcp: 300 .* the host alone filters it$/)]);
   });
 
-  it.each([{ enabled: false }, { existing: { id: "13" } }])("is no matter with a firewall of %o", async (firewall) => {
-    await madeCluster(of({ policy: { publishedPorts: [...publishedPorts, sctp] }, cloudFirewall: firewall }));
-    expect(warnings()).toEqual([]);
-  });
+  it.each<CloudFirewallArgs>([{ enabled: false }, { existing: { id: "13" } }])(
+    "is no matter with a firewall of %o",
+    async (firewall) => {
+      await madeCluster(of({ policy: { publishedPorts: [...publishedPorts, sctp] }, cloudFirewall: firewall }));
+      expect(warnings()).toEqual([]);
+    },
+  );
 
   it("is no matter where the port is on nodes alone that are not behind it", async () => {
     const hidden = { role: "worker" as const, count: 1, privateOnly: true };
