@@ -138,7 +138,7 @@ interface HostChains {
   readonly container: "HC-CTR" | "HC-BELTCTR";
 }
 const filter: HostChains = { input: "HC-IN", container: "HC-CTR" };
-/** In mangle the same once more, out of reach of whoever empties the table filter. What counts (limits, logs) is in filter alone. */
+/** In mangle the same once more, out of reach of whoever empties the table filter. The limit on SSH is in filter alone: it would count twice. */
 const belt: HostChains = { input: "HC-BELTIN", container: "HC-BELTCTR" };
 
 function hostChains(plan: Plan, family: Family, names: HostChains): readonly Chain[] {
@@ -173,7 +173,7 @@ function inputChain(plan: Plan, family: Family, names: HostChains): Chain {
       family === "inet6" ? [...plan.publishedOnHost, ...plan.hostServices] : plan.hostServices,
     ),
   );
-  rules.push(...(names === filter ? lastDrop(plan, "hc-in") : [drop({})]));
+  rules.push(...lastDrop(plan, names.input.toLowerCase()));
   return { name: names.input, rules };
 }
 
@@ -187,7 +187,7 @@ function containerChain(plan: Plan, family: Family, names: HostChains): Chain {
     ...openingRules(family, [], named),
     ...reservedRules(plan, named),
     ...openingRules(family, named, [...plan.publishedOnHost, ...plan.hostServices]),
-    ...(names === filter ? lastDrop(plan, "hc-ctr") : [drop({})]),
+    ...lastDrop(plan, names.container.toLowerCase()),
   ];
   return { name: names.container, rules };
 }
