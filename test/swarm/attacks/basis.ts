@@ -11,10 +11,11 @@ export function basisOf(attack: Attack, column: Column): string {
     typeof value === "function" || value instanceof RegExp ? String(value) : value,
   );
   const attacked =
-    column === "ours"
-      ? [agentScript, ...nodes.map((node) => bundleFor(node, attackPolicy()))]
-      : linesOf(column);
-  return createHash("sha256").update([written, ...attacked].join("\0")).digest("hex").slice(0, 12);
+    column === "ours" ? [agentScript, ...nodes.map((node) => bundleFor(node, attackPolicy()))] : linesOf(column);
+  return createHash("sha256")
+    .update([written, ...attacked].join("\0"))
+    .digest("hex")
+    .slice(0, 12);
 }
 
 const nodes = [

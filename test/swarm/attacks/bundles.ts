@@ -21,10 +21,7 @@ interface PolicyInput {
 }
 
 /** The policy of program/index.ts, with more that is open where an attack needs it. */
-export function attackPolicy(
-  extra: readonly Port[] = [],
-  more: Pick<PolicyInput, "hostServices"> = {},
-): PolicyInput {
+export function attackPolicy(extra: readonly Port[] = [], more: Pick<PolicyInput, "hostServices"> = {}): PolicyInput {
   const ports: Port[] = [
     { port: 80 },
     { port: 443 },
@@ -37,7 +34,11 @@ export function attackPolicy(
 }
 
 /** The bundle of a node of the attacked cluster; without `peers` those in force stay. */
-export function bundleFor(node: Pick<ClusterNode, "name" | "role">, policy: PolicyInput, peers?: readonly string[]): string {
+export function bundleFor(
+  node: Pick<ClusterNode, "name" | "role">,
+  policy: PolicyInput,
+  peers?: readonly string[],
+): string {
   const name = node.name.slice("attack-".length);
   const payload = renderPayload(
     compileRuleset(normalizePolicy(policy), {

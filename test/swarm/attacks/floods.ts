@@ -48,9 +48,7 @@ export async function underFlood<T>(
     throw error;
   }
   const elapsed = Date.now() - started;
-  const reports = await Promise.all(
-    floods.map(async ({ asked, running }) => ({ asked, ...(await running.stop()) })),
-  );
+  const reports = await Promise.all(floods.map(async ({ asked, running }) => ({ asked, ...(await running.stop()) })));
   // A sender that starves would make any window a quiet one.
   for (const { asked, sent } of reports)
     if (sent * interval < elapsed / 2)

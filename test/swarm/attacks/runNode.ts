@@ -1,9 +1,9 @@
 /** Runs the attacks that break a node's rules, and those on its life: on ours alone. */
 import { say } from "../../harness/src/index.js";
 import type { AttackedCluster } from "./cluster.js";
+import { drift } from "./runDrift.js";
 import type { Shells } from "./shells.js";
 import { type Cell, type DriftAttack, type LifecycleAttack, NotApplicable } from "./types.js";
-import { drift } from "./runDrift.js";
 import { World } from "./world.js";
 
 type NodeAttack = DriftAttack | LifecycleAttack;

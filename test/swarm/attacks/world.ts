@@ -168,7 +168,7 @@ export class World {
       (error: Error) => error,
     );
     try {
-      const failed = await Promise.race([ended, new Promise<undefined>((resolve) => setTimeout(resolve, 500))]);
+      const failed = await Promise.race([ended, new Promise<void>((resolve) => setTimeout(resolve, 500))]);
       if (failed) throw failed;
       return await work(outsideAddress);
     } finally {

@@ -61,7 +61,11 @@ describe.skipIf(blocked !== undefined)(`limits${blocked === undefined ? "" : ` (
     const [began, sent] = [Date.now(), 60];
     /** Packets by target, of the last two rules of the belt, which refuses first. */
     const counted = (): readonly number[] => {
-      const rows = host.run("iptables-nft", "-t", "mangle", "-L", "HC-BELTIN", "-v", "-x", "-n").trim().split("\n").slice(-2);
+      const rows = host
+        .run("iptables-nft", "-t", "mangle", "-L", "HC-BELTIN", "-v", "-x", "-n")
+        .trim()
+        .split("\n")
+        .slice(-2);
       expect(rows.map((row) => row.trim().split(/\s+/)[2])).toEqual(["LOG", "DROP"]);
       return rows.map((row) => Number(row.trim().split(/\s+/)[0]));
     };

@@ -65,9 +65,9 @@ describe("a payload", () => {
           expect(evaluate(chainOnly, packet)).toMatchObject({ open, accepted });
           if (packet.path === "forward")
             expect({ packet, open: evaluate(beltOnly, packet).open }).toEqual({
-            packet,
-            open: isOpenInBelt(policy, node, peers, packet),
-          });
+              packet,
+              open: isOpenInBelt(policy, node, peers, packet),
+            });
         }
       }),
       { numRuns: 150 },

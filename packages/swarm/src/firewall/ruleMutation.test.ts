@@ -57,7 +57,10 @@ describe("the packets of these tests", () => {
         const isBelt = table === "mangle";
         const path = pathOf[chain] ?? "input";
         const twins = path === "forward" ? forwarded : received;
-        const alone = { ...bundle, hooks: bundle.hooks.filter((hook) => hook !== (isBelt ? twins.filter : twins.belt)) };
+        const alone = {
+          ...bundle,
+          hooks: bundle.hooks.filter((hook) => hook !== (isBelt ? twins.filter : twins.belt)),
+        };
         const there = sent.filter(({ packet }) => {
           return packet.family === family && (chain === "HC-RAW" ? packet.path !== "output" : packet.path === path);
         });

@@ -218,17 +218,22 @@ describe("a Docker that does not answer", () => {
     expect(read("requests")).toBe("");
   });
 
-  it.each(["DockerRootDir", "LocalNodeState", "NodeID", "NodeAddr", "ControlAvailable", "service ls", "swarm join-token"])(
-    "is asked again for %s, whose first request it took no notice of",
-    (request) => {
-      set({ state: "active", control: "true", addr: "10.0.0.2", cluster: "swarm-1", late: request });
-      expect(run(init)).toMatchObject({
-        status: 0,
-        stdout: "swarm-1 node-1 SWMTKN-1-ca-worker SWMTKN-1-ca-manager\n",
-      });
-      expect(existsSync(join(dir, "late"))).toBe(false);
-    },
-  );
+  it.each([
+    "DockerRootDir",
+    "LocalNodeState",
+    "NodeID",
+    "NodeAddr",
+    "ControlAvailable",
+    "service ls",
+    "swarm join-token",
+  ])("is asked again for %s, whose first request it took no notice of", (request) => {
+    set({ state: "active", control: "true", addr: "10.0.0.2", cluster: "swarm-1", late: request });
+    expect(run(init)).toMatchObject({
+      status: 0,
+      stdout: "swarm-1 node-1 SWMTKN-1-ca-worker SWMTKN-1-ca-manager\n",
+    });
+    expect(existsSync(join(dir, "late"))).toBe(false);
+  });
 
   it("is not waited for over its socket either", () => {
     set({ ...peers, "next-addr": "10.0.0.3", "next-control": "false" });

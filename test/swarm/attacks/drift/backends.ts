@@ -34,7 +34,12 @@ export const backendDrifts: readonly DriftAttack[] = [
     // The rule is the chain's last one; its handle is the highest.
     `nft delete rule ip filter DOCKER-USER handle "$(nft -a list chain ip filter DOCKER-USER | sed -n 's/.* log .*# handle \\([0-9]*\\)$/\\1/p; s/^.*log # handle \\([0-9]*\\)$/\\1/p' | tail -n 1)"`,
   ),
-  reported("legacy-rules-loaded", "rules in the legacy tables", "iptables-legacy -A INPUT -j ACCEPT", /^no-legacy-rules-v4$/),
+  reported(
+    "legacy-rules-loaded",
+    "rules in the legacy tables",
+    "iptables-legacy -A INPUT -j ACCEPT",
+    /^no-legacy-rules-v4$/,
+  ),
   reported(
     "legacy-forward-drop",
     "a legacy FORWARD policy of DROP, which breaks allowed traffic",
@@ -47,7 +52,12 @@ export const backendDrifts: readonly DriftAttack[] = [
     "update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null",
     /^(iptables-nft-v4|docker-chains-in-force)$/,
   ),
-  reported("ufw-enable", "ufw installed and enabled", `${install("ufw")}; ufw --force enable >/dev/null`, /^(no-ufw|no-foreign-nft-rules)$/),
+  reported(
+    "ufw-enable",
+    "ufw installed and enabled",
+    `${install("ufw")}; ufw --force enable >/dev/null`,
+    /^(no-ufw|no-foreign-nft-rules)$/,
+  ),
   reported(
     "netfilter-persistent-restore",
     "netfilter-persistent installed and saved rules restored over ours",

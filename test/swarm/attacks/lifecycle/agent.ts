@@ -66,16 +66,21 @@ export const agentAttacks: readonly LifecycleAttack[] = [
       const node = world.worker;
       const one = bundleFor(node, attackPolicy());
       const two = bundleFor(node, attackPolicy([{ port: 8777 }]));
-      const flooded = await underFlood(world, node, async () => {
-        const docker = world.ssh(
-          node,
-          `for i in 1 2 3; do docker run -d --name loop$i -p 870$i:80 ${world.image} serve tcp:80 >/dev/null || exit 1; done`,
-        );
-        for (let i = 0; i < 4; i++) await world.ssh(node, `${agent} apply`, i % 2 === 0 ? two : one);
-        await docker;
-        await world.listens(node, 8701);
-        await world.ssh(node, "docker rm -f loop1 loop2 loop3 >/dev/null");
-      }, [8083, 8701]);
+      const flooded = await underFlood(
+        world,
+        node,
+        async () => {
+          const docker = world.ssh(
+            node,
+            `for i in 1 2 3; do docker run -d --name loop$i -p 870$i:80 ${world.image} serve tcp:80 >/dev/null || exit 1; done`,
+          );
+          for (let i = 0; i < 4; i++) await world.ssh(node, `${agent} apply`, i % 2 === 0 ? two : one);
+          await docker;
+          await world.listens(node, 8701);
+          await world.ssh(node, "docker rm -f loop1 loop2 loop3 >/dev/null");
+        },
+        [8083, 8701],
+      );
       const said = unanswered(flooded);
       await verified(world);
       await world.mustBeAsBefore(node);

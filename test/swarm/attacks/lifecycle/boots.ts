@@ -8,13 +8,18 @@ async function rebootUnderFlood(world: World, prepare = ":"): Promise<string> {
   await world.listens(node);
   await world.ssh(node, prepare);
   const id = await world.bootId(node);
-  const flooded = await underFlood(world, node, async () => {
-    await world.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
-    const started = Date.now();
-    await world.rebooted(node, id);
-    await world.mustBeAsBefore(node, 240);
-    return (Date.now() - started) / 1000;
-  }, [8083, 8081]);
+  const flooded = await underFlood(
+    world,
+    node,
+    async () => {
+      await world.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
+      const started = Date.now();
+      await world.rebooted(node, id);
+      await world.mustBeAsBefore(node, 240);
+      return (Date.now() - started) / 1000;
+    },
+    [8083, 8081],
+  );
   const said = unanswered(flooded);
   // The control: what was probed is there again, and only the firewall closes it.
   await world.listens(node);
@@ -68,14 +73,19 @@ export const bootAttacks: readonly LifecycleAttack[] = [
          /opt/hcloud-iptables.sh remove; cp -a /run/kept /etc/hcloud-iptables
          ! { iptables-save; ip6tables-save; } | grep HC-; ! command -v dockerd`,
       );
-      const flooded = await underFlood(world, node, async () => {
-        await world.ssh(
-          node,
-          "sh /opt/hcloud-swarm-setup.sh >/run/setup.log 2>&1 || { tail -n 20 /run/setup.log >&2; exit 1; }",
-        );
-        await world.listens(node);
-        await new Promise((resolve) => setTimeout(resolve, 5000));
-      }, [8083]);
+      const flooded = await underFlood(
+        world,
+        node,
+        async () => {
+          await world.ssh(
+            node,
+            "sh /opt/hcloud-swarm-setup.sh >/run/setup.log 2>&1 || { tail -n 20 /run/setup.log >&2; exit 1; }",
+          );
+          await world.listens(node);
+          await new Promise((resolve) => setTimeout(resolve, 5000));
+        },
+        [8083],
+      );
       const said = unanswered(flooded);
       const open = await world.ask({ kind: "outside" }, [
         { label: "443", must: "open", network: "tcp4", address: node.publicIpv4, port: 443 },

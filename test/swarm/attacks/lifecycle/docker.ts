@@ -53,7 +53,10 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
       const since = (await world.ssh(node, "date +%s")).trim();
       // The timer's look must not be the one that repairs.
       await world.ssh(node, "systemctl stop hcloud-iptables-check.timer");
-      const said = await through(world, "iptables -F DOCKER-USER && ip6tables -F DOCKER-USER && systemctl restart docker");
+      const said = await through(
+        world,
+        "iptables -F DOCKER-USER && ip6tables -F DOCKER-USER && systemctl restart docker",
+      );
       const logged = await world.ssh(
         node,
         `journalctl -u docker --since @${since} -o cat --no-pager | grep -c 'drifted:.*DOCKER-USER' || :`,
@@ -99,23 +102,28 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
       const node = world.worker;
       await world.listens(node);
       const token = (await world.ssh(world.manager, "docker swarm join-token -q worker")).trim();
-      const flooded = await underFlood(world, node, async () => {
-        await world.ssh(node, "docker swarm leave");
-        // The token on standard input: it is a secret, and process arguments are not.
-        await world.ssh(
-          node,
-          `read -r token; printf '{"ListenAddr":"${node.privateIp}:2377","AdvertiseAddr":"${node.privateIp}","RemoteAddrs":["${world.manager.privateIp}:2377"],"JoinToken":"%s"}' "$token" |
-             curl -fsS --unix-socket /var/run/docker.sock -H 'Content-Type: application/json' -d @- http://docker/swarm/join`,
-          `${token}\n`,
-        );
-        await eventually("the worker's tasks", 180, async () => {
-          const running = await world.ssh(
+      const flooded = await underFlood(
+        world,
+        node,
+        async () => {
+          await world.ssh(node, "docker swarm leave");
+          // The token on standard input: it is a secret, and process arguments are not.
+          await world.ssh(
             node,
-            "docker ps --format '{{.Names}}' | grep -cE '^(allowed|forbidden)' || :",
+            `read -r token; printf '{"ListenAddr":"${node.privateIp}:2377","AdvertiseAddr":"${node.privateIp}","RemoteAddrs":["${world.manager.privateIp}:2377"],"JoinToken":"%s"}' "$token" |
+             curl -fsS --unix-socket /var/run/docker.sock -H 'Content-Type: application/json' -d @- http://docker/swarm/join`,
+            `${token}\n`,
           );
-          return Number(running) === 2;
-        });
-      }, [8083, 8080, 8081]);
+          await eventually("the worker's tasks", 180, async () => {
+            const running = await world.ssh(
+              node,
+              "docker ps --format '{{.Names}}' | grep -cE '^(allowed|forbidden)' || :",
+            );
+            return Number(running) === 2;
+          });
+        },
+        [8083, 8080, 8081],
+      );
       const said = unanswered(flooded);
       await world.mustBeAsBefore(node, 120);
       return `${said}; open ports answer after the rejoin`;
@@ -128,14 +136,19 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
     leavesNoTrace: true,
     run: async (world) => {
       const { manager, worker: node } = world;
-      const flooded = await underFlood(world, node, async () => {
-        await world.ssh(
-          manager,
-          `docker service create --quiet --no-resolve-image --name first --replicas 1 --publish published=8555,target=80 ${world.image} serve tcp:80 >/dev/null`,
-        );
-        await world.listens(node, 8555);
-        await world.ssh(manager, "docker service rm first >/dev/null");
-      }, [8555]);
+      const flooded = await underFlood(
+        world,
+        node,
+        async () => {
+          await world.ssh(
+            manager,
+            `docker service create --quiet --no-resolve-image --name first --replicas 1 --publish published=8555,target=80 ${world.image} serve tcp:80 >/dev/null`,
+          );
+          await world.listens(node, 8555);
+          await world.ssh(manager, "docker service rm first >/dev/null");
+        },
+        [8555],
+      );
       return `${unanswered(flooded)}; on the node itself the port answered`;
     },
   },

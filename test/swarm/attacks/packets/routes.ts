@@ -16,7 +16,14 @@ async function directly(world: World, side: "public" | "private", family: "IPv4"
   const from: Vantage = { kind: "wire", node, side };
   const version = await world.dockerVersion();
   const closedAnyway = version >= 28 ? `Docker ${version} drops it itself, in raw` : undefined;
-  const tcp: Question = { label: `${side} wire, TCP, ${family}`, must: "closed", network, address, port: 80, closedAnyway };
+  const tcp: Question = {
+    label: `${side} wire, TCP, ${family}`,
+    must: "closed",
+    network,
+    address,
+    port: 80,
+    closedAnyway,
+  };
   const udp: Question = { ...tcp, label: `${side} wire, UDP`, network: "udp4", port: 9000 };
   const questions = family === "IPv4" ? [tcp, udp] : [tcp];
   const seen = await world.withRoute(node, side, address, () => world.ask(from, questions));
