@@ -201,10 +201,10 @@ export class World {
   }
 
   /** Whether the payload with this word came to a container; waits a little, for logs take their time. */
-  async received(node: ClusterNode, container: string, token: string, seconds = 8): Promise<boolean> {
+  async received(node: ClusterNode, container: string, token: string): Promise<boolean> {
     const found = await this.ssh(
       node,
-      `for i in $(seq ${seconds}); do docker logs --since 10m ${container} 2>&1 | grep -q ${token} && echo yes && exit; sleep 1; done; echo no`,
+      `for i in $(seq 8); do docker logs --since 10m ${container} 2>&1 | grep -q ${token} && echo yes && exit; sleep 1; done; echo no`,
     );
     return found.trim() === "yes";
   }

@@ -1,9 +1,10 @@
 /** The run-time check of what every host and server takes (`host.ts`), with its defaults. */
 import * as z from "zod";
+import { flag, strict, whole } from "../firewall/fields";
 import { publicKeyOf, SshKeyError } from "../remote/sshKey";
 import { parseAddress4 } from "./cidr";
 import { DockerChannel } from "./host";
-import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { inputOf, oneOf, text } from "./invalidArgument";
 
 export const idText = inputOf(text(/^[1-9]\d*$/, "the number of something in Hetzner Cloud, as text"));
 export const existing = strict({ id: idText });

@@ -70,19 +70,6 @@ export function inputOf<T>(schema: z.ZodType<T>): z.ZodType<pulumi.Input<T>, pul
   });
 }
 
-/** An object with these keys and no others. */
-export function strict<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
-  const keys = Object.keys(shape).join(", ");
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === "unrecognized_keys" ? keys : `an object with ${keys}`),
-  });
-}
-
-export function whole(min: number, max: number, unit: string): z.ZodNumber {
-  const error = `a whole number from ${min} to ${max} (${unit})`;
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
-}
-
 export function text(pattern: RegExp, allowed: string): z.ZodString {
   return z.string({ error: allowed }).regex(pattern, { error: allowed });
 }
@@ -90,8 +77,6 @@ export function text(pattern: RegExp, allowed: string): z.ZodString {
 export function oneOf<const V extends Readonly<Record<string, string>>>(values: V): z.ZodEnum<V> {
   return z.enum(values, { error: Object.values(values).join(" or ") });
 }
-
-export const flag = z.boolean({ error: "true or false" });
 
 /** What a check across several arguments says was given (`params.given` of a custom issue). */
 function givenBy(issue: z.core.$ZodIssue): string | undefined {

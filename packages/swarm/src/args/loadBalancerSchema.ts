@@ -1,7 +1,8 @@
 /** The run-time check of `loadBalancer.ts`, with its defaults; `plan/loadBalancer.ts` checks it against the rest of the cluster. */
 import * as z from "zod";
+import { flag, strict, whole } from "../firewall/fields";
 import { address4, location } from "./hostSchema";
-import { flag, oneOf, strict, text, whole } from "./invalidArgument";
+import { oneOf, text } from "./invalidArgument";
 import { LoadBalancerAlgorithm, LoadBalancerProtocol } from "./loadBalancer";
 
 /** What the types can bear. Types that come later are left to Hetzner Cloud to judge. */

@@ -1,8 +1,9 @@
 /** The run-time check of what stands around the servers (`network.ts`), with its defaults. */
 import * as z from "zod";
+import { flag, strict } from "../firewall/fields";
 import { contains, formatRange4, overlap, parseRange4, type Range4 } from "./cidr";
 import { existing } from "./hostSchema";
-import { flag, inputOf, oneOf, strict, text } from "./invalidArgument";
+import { inputOf, oneOf, text } from "./invalidArgument";
 import { BeyondLimits } from "./network";
 import { egress } from "./privateNodesSchema";
 

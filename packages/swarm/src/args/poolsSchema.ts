@@ -1,5 +1,6 @@
 /** The run-time check of pools and their nodes (`pools.ts`), with their defaults. */
 import * as z from "zod";
+import { flag, strict, whole } from "../firewall/fields";
 import { reservedPackage, reservedPath, systemPath } from "../host";
 import { NodeRole } from "./host";
 import {
@@ -15,7 +16,7 @@ import {
   swarmAddress,
   user,
 } from "./hostSchema";
-import { flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { inputOf, oneOf, text } from "./invalidArgument";
 import { VolumeFormat } from "./pools";
 
 const adopt = strict({

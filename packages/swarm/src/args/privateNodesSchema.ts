@@ -1,7 +1,8 @@
 /** The run-time check of `privateNodes.ts`, with its defaults; `plan/privateNodes.ts` checks it against the rest of the cluster. */
 import * as z from "zod";
+import { strict, whole } from "../firewall/fields";
 import { address, address4, hostKeySchema, plainName, privateKeySchema, user } from "./hostSchema";
-import { inputOf, strict, text, whole } from "./invalidArgument";
+import { inputOf, text } from "./invalidArgument";
 
 /** Resolvers that Hetzner gives its customers. */
 const hetznerResolvers = ["185.12.64.1", "185.12.64.2"];

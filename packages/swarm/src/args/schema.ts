@@ -1,6 +1,7 @@
 /** The run-time check of the public arguments (`components.ts`), with their defaults. */
 import * as z from "zod";
 import { type Policy, policySchema, unknownScopeNames } from "../firewall";
+import { flag, strict, whole } from "../firewall/fields";
 import { balancerIssues } from "../plan/loadBalancer";
 import { privateProblems } from "../plan/privateNodes";
 import {
@@ -29,7 +30,7 @@ import {
   timeouts,
   user,
 } from "./hostSchema";
-import { addIssues, flag, inputOf, oneOf, strict, text, whole } from "./invalidArgument";
+import { addIssues, inputOf, oneOf, text } from "./invalidArgument";
 import { loadBalancerSchema } from "./loadBalancerSchema";
 import { cloudFirewall, network, placementGroups } from "./networkSchema";
 import { nodeNames, pools } from "./poolsSchema";

@@ -4,9 +4,14 @@ import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import { isSshRule, type Policy } from "../firewall";
 import { cloudFirewallOf, type Fronted } from "../plan/cloudFirewall";
+import type { Existing } from "./infrastructure";
+
+interface Fronting {
+  readonly cloudFirewall: { readonly existing?: Existing | undefined };
+}
 
 /** What `infrastructure.ts` makes them of. */
-export function cloudFirewalls(plan: Fronted, policy: pulumi.Output<Policy>, selector: string) {
+export function cloudFirewalls(plan: Fronted & Fronting, policy: pulumi.Output<Policy>, selector: string) {
   const rules = () => policy.apply((complete) => cloudRulesOf({ ...plan, policy: complete }));
   const { port, sources } = plan.policy.ssh;
   const sshDigest = createHash("sha256")

@@ -1,4 +1,4 @@
-/** Fields that several parts of a policy have, with messages that say what is allowed. */
+/** Fields that several parts of a policy have, and other arguments too, with messages that say what is allowed. */
 import * as z from "zod";
 import { formatNetwork, isNetwork, parseNetwork, simplifyNetworks } from "./address";
 import { anySource, portProtocols, type Scope } from "./entries";
@@ -15,6 +15,7 @@ const scopeNames = z
   .transform((names): readonly string[] => [...new Set(names)].sort());
 export const scope = { pools: scopeNames.optional(), nodes: scopeNames.optional() };
 
+/** An object with these keys and no others. */
 export function strict<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
   const keys = Object.keys(shape).join(", ");
   return z.strictObject(shape, {
@@ -27,9 +28,7 @@ export function whole(min: number, max: number, unit: string): z.ZodNumber {
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 
-export function flag(): z.ZodBoolean {
-  return z.boolean({ error: "true or false" });
-}
+export const flag = z.boolean({ error: "true or false" });
 
 /** Networks and addresses of both families, by default all; the output is sorted, in canonical spelling, none inside another. */
 export function networkList(whenEmpty: string) {

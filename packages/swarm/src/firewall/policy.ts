@@ -147,15 +147,15 @@ export const policySchema = strict({
   publishedPorts: portEntries.prefault([{ port: 80 }, { port: 443 }]).transform(mergeEntries),
   hostServices: portEntries.prefault([]).transform(mergeEntries),
   ssh: ssh.prefault({}),
-  icmp: strict({ echo: flag().default(true) }).prefault({}),
+  icmp: strict({ echo: flag.default(true) }).prefault({}),
   trustedInterfaces: z
     .array(trustedInterface, { error: "a list of interface names" })
     .prefault([])
     .transform(simplifyInterfaces),
-  metadataAccess: flag().default(false),
+  metadataAccess: flag.default(false),
   containerToHost: containerPorts.prefault([]).transform(mergeOpenings),
   containerEgress: containerEgressSchema.optional(),
-  logDrops: strict({ enabled: flag().default(false), perMinute: whole(1, 600, "lines a minute").default(6) }).prefault(
+  logDrops: strict({ enabled: flag.default(false), perMinute: whole(1, 600, "lines a minute").default(6) }).prefault(
     {},
   ),
 })

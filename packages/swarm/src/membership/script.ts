@@ -97,11 +97,14 @@ is_active() { [ "$(info LocalNodeState)" = active ]; }
 # Docker gives up a join for which the managers were too slow, and does not try again. Who has no certificate was never a member.
 in_vain() { [ "$(info LocalNodeState)" = error ] && [ ! -s "$root/swarm/certificates/swarm-node.crt" ]; }
 is_decided() { is_active || in_vain; }
+begin() {
+  "\${action}_swarm"
+  members_new=yes
+}
 begin_again() {
   printf 'swarm: this node did not get in (%s): it begins again\\n' "$(info Error)" >&2
   engine POST '/swarm/leave?force=1' '' >/dev/null
-  "\${action}_swarm"
-  members_new=yes
+  begin
 }
 
 # The swarm that this node belongs to, from its certificate: workers have no other way to tell.
@@ -168,10 +171,7 @@ init_swarm() {
 wait_for 'waiting for Docker to answer' find_root
 learn LocalNodeState
 case $learnt in
-inactive)
-  "\${action}_swarm"
-  members_new=yes
-  ;;
+inactive) begin ;;
 active | pending) ;;
 error)
   in_vain || fail "the node's swarm state is 'error' ($(info Error))"

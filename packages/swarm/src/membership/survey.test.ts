@@ -116,6 +116,7 @@ ${manager(list)}`;
   });
 
   it.each([
+    ["unknown", "ControlAvailable"],
     ["unknown", "Swarm.Error"],
     ["active", "^node ls"],
     ["active", "AutoLock"],

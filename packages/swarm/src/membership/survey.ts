@@ -68,8 +68,9 @@ docker_answers() { docker info >/dev/null 2>&1; }
 say_unknown() { echo '{"state":"unknown","nodeId":"","error":"Docker does not answer"}'; }
 survey() {
   until_true ${answerSeconds} docker_answers || { say_unknown; return 0; }
+  control=$(docker info --format '{{.Swarm.ControlAvailable}}') || { say_unknown; return 0; }
   docker info --format '{"state":{{json .Swarm.LocalNodeState}},"nodeId":{{json .Swarm.NodeID}},"error":{{json .Swarm.Error}}}' || { say_unknown; return 0; }
-  [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || return 0
+  [ "$control" = true ] || return 0
   until_true ${electionSeconds} are_known || :
   members=$(printf '%s\\n' "$members" | cut -d ' ' -f 1)
   [ -n "$members" ] || return 0

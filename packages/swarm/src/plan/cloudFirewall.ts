@@ -1,6 +1,5 @@
 /** What of the policy the cloud firewall says, and what it cannot say and the program has not left to the hosts. */
 import { InvalidArgumentError } from "../args/invalidArgument";
-import type { Existing } from "../cloud/infrastructure";
 import {
   type CloudFirewall,
   type CloudFirewallGap,
@@ -15,7 +14,7 @@ export interface Fronted {
   readonly component: string;
   readonly cloudFirewall: Required<Pick<CloudFirewallOptions, "beyondLimits">> & {
     readonly enabled: boolean;
-    readonly existing?: Existing | undefined;
+    readonly existing?: object | undefined;
   };
   readonly policy: Policy;
   readonly nodes: readonly (Pick<NodeFacts, "name" | "pool"> & {

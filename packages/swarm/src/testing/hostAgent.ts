@@ -1,7 +1,8 @@
 /** The host agent of this source on a host that is a network namespace, for tests that need no more of it than `apply`. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { agentScript } from "../host/agentSources";
 import type { Namespace } from "./namespace";
 
 /** What it needs beside the tools that every live test does. */
@@ -13,10 +14,7 @@ export class HostAgent {
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace;
-    const folder = join(__dirname, "../host/agent");
-    const parts = readdirSync(folder).filter((part) => part.endsWith(".sh"));
-    const text = parts.sort().map((part) => readFileSync(join(folder, part), "utf8"));
-    writeFileSync(join(this.#home, "agent.sh"), text.join(""));
+    writeFileSync(join(this.#home, "agent.sh"), agentScript);
   }
 
   /** Throws with what the agent said when it does not apply the bundle. */
