@@ -9,10 +9,13 @@ export interface VxlanProbe {
   readonly dropped: number;
 }
 
-/** Sum of the packet counters of HC-IN's drop of data-path traffic, from `iptables-save -c`'s `[packets:bytes]`. */
+/**
+ * Sum of the packet counters of the drops of data-path traffic to the host, from `iptables-save -c`'s `[packets:bytes]`: the belt's
+ * in mangle, which sees a packet first, and the filter's. A packet is counted once, by the rule that ended it.
+ */
 export function droppedOnDataPath(saved: string): number {
-  const counts = [...saved.matchAll(/^\[(\d+):\d+\] -A HC-IN .*-p udp .*--dport 4789 .*-j DROP$/gm)];
-  if (counts.length === 0) throw new Error("HC-IN has no drop rule for 4789/udp to count on");
+  const counts = [...saved.matchAll(/^\[(\d+):\d+\] -A HC-(?:BELT)?IN .*-p udp .*--dport 4789 .*-j DROP$/gm)];
+  if (counts.length < 2) throw new Error("HC-BELTIN or HC-IN has no drop rule for 4789/udp to count on");
   return counts.reduce((sum, [, packets]) => sum + Number(packets), 0);
 }
 
@@ -23,7 +26,7 @@ export function droppedOnDataPath(saved: string): number {
 export async function probeVxlan(cluster: Cluster, node: ClusterNode, family: "4" | "6"): Promise<VxlanProbe> {
   const sent = 5;
   const save = family === "4" ? "iptables-save" : "ip6tables-save";
-  const count = async () => droppedOnDataPath(await cluster.ssh(node, `${save} -c -t filter`));
+  const count = async () => droppedOnDataPath(await cluster.ssh(node, `${save} -c`));
   const before = await count();
   const address = family === "4" ? node.publicIpv4 : node.publicIpv6;
   // A VXLAN header (flags with a valid VNI, VNI 4096) and an empty Ethernet frame behind it.
