@@ -2,6 +2,7 @@
 import {
   compileRuleset,
   normalizePolicy,
+  type PolicyInput,
   renderBundle,
   renderPayload,
 } from "../../../packages/swarm/src/firewall/index.js";
@@ -14,14 +15,11 @@ export interface Port {
   readonly sources?: readonly string[];
 }
 
-interface PolicyInput {
-  readonly publishedPorts: readonly Port[];
-  readonly trustedInterfaces: readonly string[];
-  readonly hostServices?: readonly Port[];
-}
-
 /** The policy of program/index.ts, with more that is open where an attack needs it. */
-export function attackPolicy(extra: readonly Port[] = [], more: Pick<PolicyInput, "hostServices"> = {}): PolicyInput {
+export function attackPolicy(
+  extra: readonly Port[] = [],
+  more: Pick<PolicyInput, "hostServices" | "containerEgress"> = {},
+): PolicyInput {
   const ports: Port[] = [
     { port: 80 },
     { port: 443 },

@@ -4,6 +4,7 @@ import { execa } from "execa";
 import {
   networkNamespace,
   OUTSIDE,
+  PUBLIC_GATEWAY,
   privateTap,
   publicTap,
   routerNamespace,
@@ -129,7 +130,10 @@ export class World {
       : { namespace: networkNamespace(region.name, networkId), tap: privateTap(id, networkId) };
   }
 
-  /** Runs `work` while the router beside the node has a route over that wire, as a neighbour on the same link would. */
+  /**
+   * Runs `work` while the router beside the node has a route over that wire, as a neighbour on the same link would. On the public
+   * side the router drops what comes from addresses that are not the server's: not the answers to a neighbour.
+   */
   async withRoute<T>(
     node: ClusterNode,
     side: "public" | "private",
@@ -139,14 +143,37 @@ export class World {
     const { namespace, tap } = this.wire(node, side);
     const mac = await this.macOf(node, side);
     const ip = (...args: string[]) => execa("ip", ["-n", namespace, ...args]);
-    const destination = `${address}/${address.includes(":") ? 128 : 32}`;
+    const nft = (...args: string[]) => execa("ip", ["netns", "exec", namespace, "nft", ...args]);
+    const v6 = address.includes(":");
+    const route = [`${address}/${v6 ? 128 : 32}`, "dev", tap, "metric", "1"];
+    const own = address === node.publicIpv4 || address === node.privateIp;
+    const answers = [v6 ? "ip6" : "ip", "saddr", address];
     await ip("neigh", "replace", address, "lladdr", mac, "dev", tap, "nud", "permanent");
-    await ip("route", "add", destination, "dev", tap, "metric", "1");
+    // Not the metadata service's address, which the router has, too: rules may treat that as they like.
+    await ip("route", "add", ...route, ...(side === "public" && !v6 ? ["src", PUBLIC_GATEWAY] : []));
+    const inserted =
+      side === "public"
+        ? await nft(
+            "--echo",
+            "--handle",
+            "insert",
+            "rule",
+            "inet",
+            "region",
+            "sources",
+            "iifname",
+            tap,
+            ...answers,
+            "accept",
+          )
+        : undefined;
     try {
       return await work();
     } finally {
-      await ip("route", "del", destination, "dev", tap, "metric", "1");
-      if (address !== node.publicIpv4 && address !== node.privateIp) await ip("neigh", "del", address, "dev", tap);
+      const handle = /# handle (\d+)/.exec(inserted?.stdout ?? "")?.[1];
+      if (handle !== undefined) await nft("delete", "rule", "inet", "region", "sources", "handle", handle);
+      await ip("route", "del", ...route);
+      if (!own) await ip("neigh", "del", address, "dev", tap);
     }
   }
 

@@ -52,6 +52,42 @@ export const policyAttacks: readonly LifecycleAttack[] = [
   },
   {
     group: "lifecycle",
+    name: "container-egress-limited",
+    what: "a container dials beyond its node what a policy of what containers may dial does not name; what it names, other containers and the mesh go on",
+    leavesNoTrace: true,
+    run: async (world) => {
+      const { worker: node, manager } = world;
+      const [named, other] = [8181, 8282];
+      const destination = { destinations: [`${outsideAddress}/32`], port: named };
+      const limited = attackPolicy([], { containerEgress: { open: [destination] } });
+      const overlay = await world.addressOf(manager, "c-plain", "plain");
+      const dial = (must: "open" | "closed") =>
+        world.withOutsideServer([`tcp:${named}`, `tcp:${other}`], async (address) => {
+          const to = (label: string, port: number, wanted: "open" | "closed") =>
+            ({ label, must: wanted, network: "tcp4", address, port }) as const;
+          const seen = await Promise.all([
+            world.ask({ kind: "container", node, container: "c-run" }, [
+              to("named, from a bridge", named, "open"),
+              to("not named, from a bridge", other, must),
+            ]),
+            world.ask({ kind: "container", node, container: "c-plain" }, [
+              to("not named, from an overlay", other, must),
+              { label: "overlay", must: "open", network: "tcp4", address: overlay, port: 8000 },
+            ]),
+          ]);
+          const wrong = seen.flat().filter((one) => one.open !== (one.must === "open"));
+          if (wrong.length > 0) throw new Error(wrong.map(({ label, detail }) => `${label}: ${detail}`).join("; "));
+        });
+      await dial("open");
+      await world.ssh(node, `${agent} apply`, bundleFor(node, limited));
+      await dial("closed");
+      await world.mustBeAsBefore(node);
+      await world.ssh(node, `${agent} apply`, bundleFor(node, attackPolicy()));
+      return `${other} outside, open before, is closed; ${named} outside, the overlay and the published ports answer`;
+    },
+  },
+  {
+    group: "lifecycle",
     name: "policy-changes-under-load",
     what: `${changes} policies in a row: no probe of a closed port is answered, no allowed connection lost`,
     leavesNoTrace: true,
