@@ -42,6 +42,15 @@ describe("planHandover", () => {
     expect(said(planHandover(five, wish)), "nobody joins").toEqual(["demote prod-m4", "demote prod-m2"]);
   });
 
+  it("counts no vote of what was to be a manager and never came", () => {
+    const strays = ["s1", "s2", "s3"].map((id) =>
+      member("", "manager", { id, name: "", state: "unknown", reachability: undefined }),
+    );
+    const wish = { managers: three.map(asManager), workers: [], prefix };
+    expect(planHandover([...three, ...strays], wish)).toEqual([]);
+    expect(() => planHandover([...three.map((one) => ({ ...one, ...dead })), ...strays], wish)).toThrow(/0 of 3/);
+  });
+
   it("refuses what would lose the quorum, and says the way", () => {
     const [m1, m2, m3] = [member("m1", "manager", leader), member("m2", "manager"), member("m3", "manager", dead)];
     expect(() => planHandover([m1, m2, m3], { managers: [asManager(m3)], workers: [], prefix })).toThrow(
@@ -102,6 +111,16 @@ describe("planTransition", () => {
       "activate prod-w1",
       "promote prod-w1",
     ]);
+  });
+
+  it("discards what never came, unless it is a wished node that has joined meanwhile", () => {
+    const stray = member("", "worker", { id: "s1", name: "", state: "unknown" });
+    const late = { ...stray, id: "s2" };
+    const asked = wished(...three, { ...late, name: "prod-w1" });
+    expect(planTransition([...three, stray, late], asked, prefix)).toEqual({
+      steps: [{ action: "discard", id: "s1", name: "a node that never came" }],
+      foreign: [],
+    });
   });
 
   it("lets be what the program did not make", () => {

@@ -13,9 +13,9 @@ import type { Member } from "./survey";
 export interface Step {
   /**
    * `yield` demotes a manager if it leads at that moment; `activate` undoes an unfinished leave; `quiesce` keeps new tasks away;
-   * `drain` waits until its tasks run elsewhere.
+   * `drain` waits until its tasks run elsewhere; `discard` removes what never came, unless it has come by then.
    */
-  readonly action: "activate" | "promote" | "yield" | "demote" | "quiesce" | "drain" | "remove";
+  readonly action: "activate" | "promote" | "yield" | "demote" | "quiesce" | "drain" | "remove" | "discard";
   readonly id: string;
   readonly name: string;
 }
@@ -77,7 +77,7 @@ export interface Transition {
 
 /**
  * The steps after all wished nodes have joined. `members` is the swarm before they did. Only nodes whose names begin with
- * `prefix` are removed.
+ * `prefix` are removed, and those that never came and have none.
  */
 export function planTransition(
   members: readonly Member[],
@@ -86,9 +86,11 @@ export function planTransition(
 ): Transition {
   const wishedById = new Map(wished.map((node) => [node.id, node]));
   const stays = (member: Member) => wishedById.has(member.id);
-  const gone = members.filter((member) => !stays(member));
+  const strays = members.filter((member) => !stays(member) && neverCame(member));
+  const gone = members.filter((member) => !stays(member) && !neverCame(member));
   const leaving = inOrderOfLeaving(gone.filter((member) => member.name.startsWith(prefix)));
   const steps = [
+    ...strays.map((member) => step("discard", { ...member, name: "a node that never came" })),
     ...members
       .filter((member) => stays(member) && member.leaving && member.availability !== "active")
       .map((member) => step("activate", member)),
@@ -121,9 +123,17 @@ export function answers({ state, reachability }: Member): boolean {
   return state === "ready" && (reachability === undefined || reachability === "reachable");
 }
 
+/**
+ * Whether a join that Docker gave up left this node: the swarm wrote it down before it came, under no name. Where it was to be a
+ * manager its role says so, and yet no manager waits for its vote.
+ */
+export function neverCame({ name, state, reachability }: Member): boolean {
+  return name === "" && state !== "ready" && reachability === undefined;
+}
+
 /** Plays the steps in advance. Quorum means that more managers answer than do not. */
 function quorumOf(members: readonly Member[]) {
-  const managers = members.filter((member) => member.role === "manager");
+  const managers = members.filter((member) => member.role === "manager" && !neverCame(member));
   const silent = new Map(managers.filter((manager) => !answers(manager)).map(({ id, name }) => [id, name]));
   let answering = managers.length - silent.size;
   const holds = () => answering > silent.size;

@@ -97,6 +97,24 @@ describe("transitionProgram", () => {
     expect(changes()).toEqual(["node rm --force m3"]);
   });
 
+  it("discards what never came, and nothing that has come by then; neither has a vote", () => {
+    const stray = "manager unknown active - false";
+    const nameless = { "s1.hostname": "", "s2.hostname": "" };
+    set({ "m1.node": leader, "m2.node": manager, "s1.node": stray, "s2.node": stray, ...nameless });
+    // As many silent as answer, would they count.
+    expect(run("discard s1")).toMatchObject({ status: 0, stdout: "\n" });
+    expect(calls(/^node rm/)).toEqual(["node rm --force s1"]);
+    set({ "s2.node": "manager ready active reachable false", "s2.hostname": "prod-m3" });
+    expect(run("discard s2").status).toBe(0);
+    expect(calls(/^node rm/)).toEqual(["node rm --force s1"]);
+  });
+
+  it("counts no vote of what never came when a manager is demoted", () => {
+    const nameless = { "s1.node": "manager unknown active - false", "s1.hostname": "" };
+    set({ "m1.node": leader, "m2.node": manager, "m3.node": deadManager, ...nameless });
+    expect(run("demote m3").status).toBe(0);
+  });
+
   it("refuses a step that would lose the quorum, before it is taken", () => {
     set({ "m1.node": leader, "m2.node": manager, "m3.node": deadManager });
     const done = run("demote m2");

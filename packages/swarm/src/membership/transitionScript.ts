@@ -43,11 +43,14 @@ export function transitionProgram(steps: readonly Step[], bounds: TransitionBoun
 }
 
 const script = `${swarmShell}
+# Written down when it began to join, and given up since: it has no name, and no vote. No answer is none of that.
+never_came() { who=$(of_node "$1" '{{.Status.State}} {{.Description.Hostname}}{{with .ManagerStatus}}manager{{end}}') && case $who in ready*) false ;; *' ') ;; *) false ;; esac; }
 # quorum_without ID: fails unless more managers answer than do not, now and when that one is none any more.
 quorum_without() {
   docker node ls --quiet >/dev/null || fail 'the swarm has lost its quorum: bring its managers back before anything else'
   yes=0 no=0 silent=
   for manager in $(docker node ls --quiet --filter role=manager); do
+    if never_came "$manager"; then continue; fi
     if answers "$manager"; then yes=$((yes + 1)); else no=$((no + 1)) silent="$silent $(of_node "$manager" '{{.Description.Hostname}}')"; fi
   done
   [ "$yes" -gt "$no" ] || fail "only $yes of $((yes + no)) managers answer (silent:$silent): repair those first"
@@ -116,6 +119,9 @@ remove() {
       fail "$2 was demoted, and becomes a manager again by itself: look at its Docker, or raise timeouts.swarm"
   fi
   until_true "$seconds" is_removed "$1" || fail "$2 was not removed within $seconds s, or is still listed"
+}
+discard() {
+  if never_came "$1"; then until_true "$seconds" is_removed "$1" || fail "$2 ($1) was not removed within $seconds s, or is still listed"; fi
 }
 
 until_true "$seconds" has_leader || fail 'the swarm has no leader: its quorum is lost'

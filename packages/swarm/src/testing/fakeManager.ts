@@ -19,6 +19,7 @@ export interface ManagersDocker {
 const docker = ({ inspect, update, more = "" }: ManagersDocker) => `echo "$*" >>"$FAKE/calls"
 ${hangs}
 get() { cut -d ' ' -f "$2" "$FAKE/$1.node"; }
+hostname() { cat "$FAKE/$id.hostname" 2>/dev/null || echo "prod-$id"; }
 change() { awk -v f="$2" -v v="$3" '{ $f = v; print }' "$FAKE/$1.node" >"$FAKE/new" && mv "$FAKE/new" "$FAKE/$1.node"; }
 case "$*" in
 'node ls'*)
@@ -36,10 +37,11 @@ case "$*" in
   case "$5" in
   *Spec.Role*) get "$id" 1 ;;
   *'Status.State}} {{with'*) if [ "$(get "$id" 1)" = manager ]; then echo "$(get "$id" 2) $(get "$id" 4)"; else echo "$(get "$id" 2) worker"; fi ;;
+  *'Status.State}} {{.Description.Hostname'*) echo "$(get "$id" 2) $(hostname)$([ "$(get "$id" 4)" = - ] || echo manager)" ;;
   *'Status.State}} {{.Spec.Availability'*) echo "$(get "$id" 2) $(get "$id" 3)" ;;
   *Status.State*) get "$id" 2 ;;
   *Availability*) get "$id" 3 ;;
-  *Hostname*) cat "$FAKE/$id.hostname" 2>/dev/null || echo "prod-$id" ;;
+  *Hostname*) hostname ;;
   ${inspect}
   *) echo "unexpected: docker $*" >&2; exit 99 ;;
   esac ;;
