@@ -54,7 +54,7 @@ export interface AttackedCluster {
 export async function bootCluster(image: Image): Promise<AttackedCluster> {
   const keep = process.env.HCS_KEEP === "1";
   // Debian 13's has the plain name: the one most often kept.
-  const name = `${process.env.HCS_ATTACK_REGION ?? "attack"}${image === "debian-13" ? "" : image.slice("debian".length)}`;
+  const name = `${process.env.HCS_ATTACK_REGION ?? "attack"}${image === "debian-13" ? "" : image.slice("debian-".length)}`;
   const stateDir = cacheDir("stacks", `${name}-cluster`);
   const kept = join(stateDir, "kept");
   // One that was kept and stopped has its disks and its checkpoint still.
