@@ -14,7 +14,7 @@ const target = join(host, "agentSources.ts");
  */
 function bare(text) {
   return text
-    .replace(/^ *# (?!shellcheck disable).*\n/gm, "")
+    .replace(/^ *# .*\n/gm, "")
     .replace(/^ +/gm, "")
     .replace(/\n{2,}/g, "\n");
 }

@@ -70,7 +70,7 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
       clean: attack.restoresDocker === undefined,
     };
   }
-  const others = left.filter((name) => !attack.caughtBy.test(name));
+  const others = left.filter((name) => !attack.caughtBy.test(name) && !attack.alsoWrong?.checks.test(name));
   if (left.length === 0) throw new Error("it is gone after the check, which is not its to change");
   if (others.length > 0) throw new Error(`after the check this is wrong as well: ${others.join(", ")}`);
   if (status === 0) throw new Error("the check's unit did not fail");
@@ -82,8 +82,10 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
     if (rest.length > 0) throw new Error(`still wrong after it was undone: ${rest.join(", ")}`);
     await world.mustBeAsBefore(node);
   }
+  const withIt = left.filter((name) => attack.alsoWrong?.checks.test(name));
+  const also = withIt.length === 0 ? "" : ` (and ${withIt.join(", ")}: ${attack.alsoWrong?.why})`;
   return {
-    detail: `caught by ${caught.join(", ")}; not the agent's to repair: the check's unit fails and says so; ${meanwhile}`,
+    detail: `caught by ${caught.join(", ")}${also}; not the agent's to repair: the check's unit fails and says so; ${meanwhile}`,
     clean: attack.undo !== undefined,
   };
 }

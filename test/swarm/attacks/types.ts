@@ -61,6 +61,8 @@ export interface DriftAttack {
   readonly breakIt: string;
   /** Checks of which at least one must fail; of what is reported, no other may fail once the timer's check has run. */
   readonly caughtBy: RegExp;
+  /** Further checks that fail with those of what is reported, and why. */
+  readonly alsoWrong?: { readonly checks: RegExp; readonly why: string };
   /** `repaired` by the host agent's own check, or `reported`: what is not the agent's to change. */
   readonly outcome: "repaired" | "reported";
   /** Why a probe of closed ports can be answered meanwhile, where no belt can hold. */

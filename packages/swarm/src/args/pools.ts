@@ -93,7 +93,7 @@ export interface VolumeArgs {
 /**
  * What servers do beside their own setup, at their first boot only: servers that are up stay as they are, raise the `replacement` of
  * the nodes that are to have something new. It is a part of the server's user-data, of which Hetzner Cloud takes 32 KiB. Where it does
- * not fit otherwise all of user-data is packed, which leaves some two KiB for it, packed: not quite four of ordinary text. What is
+ * not fit otherwise all of user-data is packed, which leaves some one and a half KiB for it, packed: three of ordinary text. What is
  * too long is refused with the number of bytes.
  *
  * No secrets: user-data is readable to everybody who may read the project in Hetzner Cloud, and to root on the server.

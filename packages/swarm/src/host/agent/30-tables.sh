@@ -1,11 +1,30 @@
 # shellcheck shell=sh
 # Chains and the jumps to them, written as input for iptables-restore --noflush: a table commits as a whole or not at all.
 
-# snapshot FAMILY: all live rules, asked for once; `forget_live` after each change.
+# snapshot FAMILY: all live rules, asked for once; `forget_live` after each change. What cannot be read is not taken for empty.
 snapshot() {
   [ ! -e "$WORK/live.$1" ] || return 0
-  "$(tool "$1" -save)" >"$WORK/live.new" 2>/dev/null || : >"$WORK/live.new"
+  "$(tool "$1" -save)" >"$WORK/live.new" 2>/dev/null ||
+    echo "# Table \`filter' is incompatible" >"$WORK/live.new"
   mv "$WORK/live.new" "$WORK/live.$1"
+}
+# unreadable FAMILY [FILE]: tables of which iptables tells nothing, for nft put a rule into them that it has no words for. Those of ours; a
+# payload's jumps in FILE say whether `nat` is one.
+unreadable() {
+  snapshot "$1"
+  sed -n "s/^# Table \`\([a-z]*\)' is incompatible.*/\1/p" "$WORK/live.$1" | while read -r table; do
+    if [ "$table" != nat ] || grep -qs '^nat ' "${2-}"; then printf ' %s' "$table"; fi
+  done
+}
+# readable FILE: says what is not, which nobody can change who does not know what is there.
+readable() {
+  for family in 4 6; do
+    hidden=$(unreadable "$family" "$1")
+    [ -z "$hidden" ] || {
+      say "iptables cannot read IPv$family:$hidden. nft -a list ruleset shows the rule that nft put there"
+      return 1
+    }
+  done
 }
 forget_live() { rm -f "$WORK/live.4" "$WORK/live.6" "$WORK/live.sets"; }
 
@@ -101,6 +120,7 @@ save_live() {
 # caller puts back what was. No prefix of the commits lets in what neither the old nor the new policy does: each packet must pass
 # the belt in mangle and filter, each either old or new, and the belt passes whatever its filter does.
 load_rules() {
+  readable "$(hooks_file "$1" 4)" || return 3
   ensure_sets "$1" || return 3
   test_rules "$1" || {
     # Docker may have changed its chains in between: once more, from what is there now.
@@ -146,8 +166,11 @@ commit() { "$(tool "$2" -restore)" -w 30 --noflush <"$WORK/load.$2"; }
 compare_rules() {
   snapshot "$2"
   awk -v family="$2" "$DOCKERS"'
+    # As found: no rules would be told from rules that iptables does not tell.
+    function shown(table, text) { return table in hidden ? "iptables cannot read " table : text }
     src == "hooks" { hook[++hooks] = $0; next }
     /^\*/ { table = substr($0, 2); next }
+    /^# Table .* is incompatible/ { gsub(/[^a-z]/, "", $3); hidden[$3]; next }
     src == "must" && /^:/ { chain[++chains] = table " " substr($1, 2); next }
     $1 == "-A" {
       if (src == "is" && dockers($0)) next
@@ -167,14 +190,15 @@ compare_rules() {
           expected = must " rules; rule " k ": " (k > must ? "none" : rule["must", key, k])
           found = is " rules; rule " k ": " (k > is ? "none" : rule["is", key, k])
         }
-        printf "chain-%s\t%s\t%s\n", tolower(part[1] "-" part[2] "-v" family), expected, found
+        printf "chain-%s\t%s\t%s\n", tolower(part[1] "-" part[2] "-v" family), expected, shown(part[1], found)
       }
       for (i = 1; i <= hooks; i++) {
         split(hook[i], part, " ")
         jump = "-A " part[2] " -j " part[3]
         first = rule["is", part[1] " " part[2], 1]
-        printf "jump-%s\t1 time; first: %s\t%d time; first: %s\n", \
-          tolower(part[1] "-" part[2] "-" part[3] "-v" family), jump, times[part[1], jump], (first == "" ? "nothing" : first)
+        found = sprintf("%d time; first: %s", times[part[1], jump], (first == "" ? "nothing" : first))
+        printf "jump-%s\t1 time; first: %s\t%s\n", \
+          tolower(part[1] "-" part[2] "-" part[3] "-v" family), jump, shown(part[1], found)
       }
     }
   ' src=hooks "$1/hooks" src=must "$1/$2" src=is "$WORK/live.$2"

@@ -87,6 +87,16 @@ put() {
   return 1
 }
 
+# Whether rules of ours are there. Where iptables cannot tell, nft does.
+is_in_force() {
+  snapshot 4
+  if [ -z "$(unreadable 4)" ]; then
+    grep -q '^-A INPUT -j HC-IN$' "$WORK/live.4" && grep -q '^-A HC-IN -j DROP$' "$WORK/live.4"
+  else
+    nft list chain ip filter INPUT 2>/dev/null | grep -q 'jump HC-IN$'
+  fi
+}
+
 # load_stored: the stored payload, or, where there is none that can be loaded, what keeps strangers out: the rules that are in
 # force, and on a host without any the closed ones.
 load_stored() {
@@ -94,8 +104,7 @@ load_stored() {
     (load_file "$ETC/payload" current) && { forget_live; return 0; }
     forget_live
   fi
-  snapshot 4
-  if grep -q '^-A INPUT -j HC-IN$' "$WORK/live.4" && grep -q '^-A HC-IN -j DROP$' "$WORK/live.4"; then
+  if is_in_force; then
     say 'NO VALID PAYLOAD: the rules in force stay as they are'
     return 4
   fi

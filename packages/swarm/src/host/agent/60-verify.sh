@@ -51,6 +51,8 @@ check_backend() {
     legacy=
     if [ -r "$names" ]; then while read -r line; do legacy="$legacy$line "; done <"$names"; fi
     check "no-legacy-rules-v$family" '' "${legacy% }"
+    hidden=$(unreadable "$family" "$ETC/payload")
+    check "no-unreadable-tables-v$family" '' "${hidden# }"
   done
   [ "$pid" -gt 0 ] || return 0
   # It must see the chain that our own iptables sees, and keep its rules there. The legacy one is not asked: it would make the

@@ -13,6 +13,7 @@ explanations() {
   done <<'TABLE'
 iptables-nft-v*|the iptables of dockerd writes to the nf_tables of the kernel|update-alternatives --set iptables /usr/sbin/iptables-nft, likewise ip6tables; then: systemctl restart docker
 no-legacy-rules-v*|no rules of the old iptables backend, which would apply beside ours unseen|find what loads them with iptables-legacy -S and ip6tables-legacy -S, remove it, and restart the host
+no-unreadable-tables-v*|iptables can read the tables that our rules are in|nft -a list ruleset shows the rule that nft put there; nft delete rule, then systemctl reload hcloud-iptables
 docker-chains-in-force|dockerd keeps its rules where ours are|let dockerd find the iptables that the host uses (PATH of docker.service), then: systemctl restart docker
 payload-present|the host has rules to enforce; without them only SSH is open|send the policy again: pulumi up
 payload-loadable|the stored payload can be loaded at the next boot|install what is missing (ipset, unshare, the kernel modules that the error names), or send the policy again: pulumi up

@@ -95,7 +95,7 @@ export const kernelMutations: readonly Mutation[] = [
       kind: "native rule",
       apply: `nft 'insert rule ${nft} mangle HC-BELT ct state new meta skuid 0 accept'`,
       undo: removeFirst(nft, "HC-BELT", "mangle"),
-      caughtBy: [`kernel-rules-v${version}`],
+      caughtBy: [`kernel-rules-v${version}`, `no-unreadable-tables-v${version}`],
     },
     {
       name: `left over: a chain of ours with a jump to it in ${nft} filter`,
