@@ -74,7 +74,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
       through(
         world,
         `pid=$(systemctl show -P MainPID docker); kill -9 "$pid"
-         for i in $(seq 60); do
+         for i in $(seq 240); do
            [ "$(systemctl show -P MainPID docker)" != "$pid" ] && systemctl is-active --quiet docker && exit 0; sleep 1
          done; exit 1`,
       ),
