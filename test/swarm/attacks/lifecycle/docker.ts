@@ -155,11 +155,18 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
   {
     group: "lifecycle",
     name: "docker-upgrade",
-    what: "docker.io unpacked and configured again by dpkg, as an upgrade does, under a flood of closed ports",
+    what: "docker.io unpacked and configured again by dpkg, as an upgrade does, and its daemon started anew, under a flood of closed ports",
     run: (world) =>
       through(
         world,
-        "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --reinstall --no-install-recommends docker.io >/dev/null 2>&1 && systemctl is-active --quiet docker",
+        // Debian's package leaves the daemon that runs.
+        `installed() { grep -c ' status installed docker.io' /var/log/dpkg.log; }
+         daemon() { systemctl show -P MainPID docker; }
+         before=$(installed) pid=$(daemon)
+         DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --reinstall --no-install-recommends docker.io >/dev/null 2>&1 || exit 1
+         [ "$(installed)" -gt "$before" ] || exit 1
+         [ "$(daemon)" != "$pid" ] || systemctl restart docker
+         systemctl is-active --quiet docker`,
       ),
   },
   {
