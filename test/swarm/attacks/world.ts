@@ -44,6 +44,8 @@ export type Question = Pick<Probe, "network" | "address" | "port"> &
     readonly closedAnyway?: string | undefined;
   };
 
+const bothFamilies: readonly string[] = ["IPv4", "IPv6"];
+
 /** Of the outside machine. */
 export const outsideAddress = OUTSIDE.ipv4.replace(/\/\d+$/, "");
 
@@ -343,16 +345,20 @@ export class World {
 
   /**
    * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. Its container may be
-   * on its way still.
+   * on its way still. `families`: where it answers; default: both.
    */
-  async listens(node: ClusterNode, port = 8083, seconds = 120): Promise<void> {
+  async listens(node: ClusterNode, port = 8083, { seconds = 120, families = bothFamilies } = {}): Promise<void> {
     const what = `${port} answers on the node itself, without which its silence proves nothing`;
     const kind = meshPorts.includes(port) ? "connect" : "answer";
     await eventually(what, seconds, async () => {
-      const seen = await this.ask({ kind: "host", node }, [
+      const both = [
         { label: "IPv4", must: "open", network: "tcp4", address: node.publicIpv4, port },
         { label: "IPv6", must: "open", network: "tcp6", address: node.publicIpv6, port, kind },
-      ]);
+      ] as const;
+      const seen = await this.ask(
+        { kind: "host", node },
+        both.filter(({ label }) => families.includes(label)),
+      );
       const silent = seen.filter(({ open }) => !open);
       if (silent.length > 0) throw new Error(silent.map(({ label, detail }) => `${label}: ${detail}`).join("; "));
       return true;

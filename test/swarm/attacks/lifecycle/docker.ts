@@ -186,11 +186,13 @@ json.dump(options, open(path, "w"))
 EOF
          systemctl restart docker`,
       );
-      await world.listens(node, 443);
-      await world.listens(node);
+      // Over IPv6 only bridges that have IPv6 are left.
+      for (const port of [443, 8083]) await world.listens(node, port, { families: ["IPv4"] });
+      for (const port of [8084, 8888]) await world.listens(node, port);
       const seen = await world.ask({ kind: "outside" }, [
         { label: "closed 8083/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8083 },
-        { label: "closed [IPv6]:8083/tcp", must: "closed", network: "tcp6", address: node.publicIpv6, port: 8083 },
+        { label: "closed [IPv6]:8084/tcp", must: "closed", network: "tcp6", address: node.publicIpv6, port: 8084 },
+        { label: "open [IPv6]:8888/tcp", must: "open", network: "tcp6", address: node.publicIpv6, port: 8888 },
         { label: "closed 9002/udp", must: "closed", network: "udp4", address: node.publicIpv4, port: 9002 },
         { label: "open 443/tcp", must: "open", network: "tcp4", address: node.publicIpv4, port: 443 },
       ]);
