@@ -65,6 +65,32 @@ describe.skipIf(missing.length > 0)(
       expect(agent(["remove"]).status).toBe(0);
     });
 
+    it("loads its rules all the same where none of them are there yet, as at a boot, and shuts the host without a payload", () => {
+      const somebodys = () => {
+        nft("flush", "ruleset");
+        for (const [version, family] of [
+          ["4", "ip"],
+          ["6", "ip6"],
+        ] as const) {
+          nft("add", "table", family, "filter");
+          nft("add", "chain", family, "filter", "INPUT", "{ type filter hook input priority 0; }");
+          put(version, "filter", "INPUT");
+        }
+      };
+      // Ours stand before somebody else's, in both families.
+      const first = () => kernel().match(/jump HC-IN\n\t\tct state new log/g);
+      somebodys();
+      expect(agent(["boot"]).status).toBe(0);
+      expect(first()).toHaveLength(2);
+      expect(kernel().match(/jump HC-BELTIN/g)).toHaveLength(2);
+
+      somebodys();
+      expect(agent(["apply"], payloadOf([8443])).status).toBe(0);
+      expect(first()).toHaveLength(2);
+      expect(kernel()).toContain("proto-dst 8443");
+      expect(checks().failed).toEqual(expect.arrayContaining(["no-unreadable-tables-v4", "no-unreadable-tables-v6"]));
+    });
+
     it("does not mind one in a table that its rules are not in", () => {
       inside("iptables-nft", ["-t", "nat", "-A", "POSTROUTING", "-j", "ACCEPT"]);
       put("4", "nat", "POSTROUTING");

@@ -18,7 +18,7 @@ async function through(world: World, command: string): Promise<string> {
         node,
         async () => {
           await world.ssh(node, command);
-          await world.mustBeAsBefore(node, 180);
+          await world.mustBeAsBefore(node, 400);
         },
         [8083, 8080, 8081],
       ),

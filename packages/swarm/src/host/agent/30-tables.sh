@@ -8,18 +8,17 @@ snapshot() {
     echo "# Table \`filter' is incompatible" >"$WORK/live.new"
   mv "$WORK/live.new" "$WORK/live.$1"
 }
-# unreadable FAMILY [FILE]: tables of which iptables tells nothing, for nft put a rule into them that it has no words for. Those of ours; a
-# payload's jumps in FILE say whether `nat` is one.
+# unreadable FAMILY: tables with something of ours of which iptables tells nothing, for nft put a rule there that it has no words for.
 unreadable() {
   snapshot "$1"
   sed -n "s/^# Table \`\([a-z]*\)' is incompatible.*/\1/p" "$WORK/live.$1" | while read -r table; do
-    if [ "$table" != nat ] || grep -qs '^nat ' "${2-}"; then printf ' %s' "$table"; fi
+    ! nft list table "ip${1#4}" "$table" 2>/dev/null | grep -q HC- || printf ' %s' "$table"
   done
 }
-# readable FILE: says what is not, which nobody can change who does not know what is there.
+# Says what is not, which nobody can change who does not know what is there.
 readable() {
   for family in 4 6; do
-    hidden=$(unreadable "$family" "$1")
+    hidden=$(unreadable "$family")
     [ -z "$hidden" ] || {
       say "iptables cannot read IPv$family:$hidden. nft -a list ruleset shows the rule that nft put there"
       return 1
@@ -120,7 +119,7 @@ save_live() {
 # caller puts back what was. No prefix of the commits lets in what neither the old nor the new policy does: each packet must pass
 # the belt in mangle and filter, each either old or new, and the belt passes whatever its filter does.
 load_rules() {
-  readable "$(hooks_file "$1" 4)" || return 3
+  readable || return 3
   ensure_sets "$1" || return 3
   test_rules "$1" || {
     # Docker may have changed its chains in between: once more, from what is there now.

@@ -87,14 +87,13 @@ put() {
   return 1
 }
 
-# Whether rules of ours are there. Where iptables cannot tell, nft does.
+# Whether rules of ours are there, which they are where they cannot be read.
 is_in_force() {
   snapshot 4
-  if [ -z "$(unreadable 4)" ]; then
-    grep -q '^-A INPUT -j HC-IN$' "$WORK/live.4" && grep -q '^-A HC-IN -j DROP$' "$WORK/live.4"
-  else
-    nft list chain ip filter INPUT 2>/dev/null | grep -q 'jump HC-IN$'
-  fi
+  case "$(unreadable 4) " in
+    *' filter '*) ;;
+    *) grep -q '^-A INPUT -j HC-IN$' "$WORK/live.4" && grep -q '^-A HC-IN -j DROP$' "$WORK/live.4" ;;
+  esac
 }
 
 # load_stored: the stored payload, or, where there is none that can be loaded, what keeps strangers out: the rules that are in

@@ -51,7 +51,7 @@ check_backend() {
     legacy=
     if [ -r "$names" ]; then while read -r line; do legacy="$legacy$line "; done <"$names"; fi
     check "no-legacy-rules-v$family" '' "${legacy% }"
-    hidden=$(unreadable "$family" "$ETC/payload")
+    hidden=$(unreadable "$family")
     check "no-unreadable-tables-v$family" '' "${hidden# }"
   done
   [ "$pid" -gt 0 ] || return 0

@@ -36,7 +36,7 @@ status() {
 # Everything of ours leaves; DOCKER-USER stays where it is Docker's or holds rules of others, and so does the jump to it.
 unload() {
   mkdir -p "$WORK/nothing"
-  readable "$ETC/payload" || die 4 'nothing was removed'
+  readable || die 4 'nothing was removed'
   : >"$WORK/nothing/sets"
   for family in 4 6; do
     : >"$WORK/nothing/hooks"
