@@ -9,7 +9,7 @@ const host = join(dirname(fileURLToPath(import.meta.url)), "../src/host");
 const target = join(host, "agentSources.ts");
 
 /**
- * Without comments and indentation, on which nothing that reads its output may depend: Hetzner Cloud takes 32 KiB of user-data, and there
+ * Without comments and indentation, nor those of units, on which nothing that reads its output may depend: Hetzner Cloud takes 32 KiB of user-data, and there
  * must be room for long lists of sources in it.
  */
 function bare(text) {
@@ -40,7 +40,7 @@ export function agentSources() {
     .join("\n");
   const units = files("units", /\.(service|timer|conf)$/).flatMap((file) => [
     `  ${JSON.stringify(file)}: [`,
-    ...lines(read("units", file)).map((line) => `  ${line}`),
+    ...lines(bare(read("units", file))).map((line) => `  ${line}`),
     `  ].join("\\n"),`,
   ]);
   const digest = createHash("sha256")

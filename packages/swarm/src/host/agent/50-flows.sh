@@ -10,7 +10,13 @@ end_refused_flows() {
   for family in 4 6; do
     conntrack -L -f "ipv$family" >"$WORK/flows" 2>/dev/null || continue
     ip -o "-$family" addr show | awk '{ print $2, $4 }' >"$WORK/addresses"
+    : >"$WORK/sockets"
     refused_flows "$1" "$family" "$2" >"$WORK/refused" || say "the flows of IPv$family could not be judged: all live on"
+    # A program of the host that answers at this very moment would bring its flow back, as one that it began.
+    while read -r line; do
+      # shellcheck disable=SC2086
+      ss -t -K $line >/dev/null 2>&1 || :
+    done <"$WORK/sockets"
     # One program for all of them; conntrack before 1.4.7 has none.
     [ ! -s "$WORK/refused" ] || conntrack -R "$WORK/refused" >/dev/null 2>&1 ||
       while read -r line; do
@@ -20,12 +26,13 @@ end_refused_flows() {
   done
 }
 
-# refused_flows DIRECTORY FAMILY SPARED: arguments for conntrack, a line for each flow of $WORK/flows that is to go. Each flow
+# refused_flows DIRECTORY FAMILY SPARED: arguments for conntrack, a line for each flow of $WORK/flows that is to go, and to
+# $WORK/sockets arguments for ss, fifty sockets of the host a line, that have TCP flows among them. Each flow
 # is taken through the payload's chains as its first packet would be. Where it came in is told by its source: this host, a
 # bridge of containers, or else outside.
 refused_flows() {
   if [ -e "$1/peers" ]; then cat "$1/peers"; else stored_peers; fi | sed 's/^/add hc-peers /' >"$WORK/flow-peers"
-  awk -v spared="$3" -v sets="$1/sets" -v peers="$WORK/flow-peers" '
+  awk -v spared="$3" -v sets="$1/sets" -v peers="$WORK/flow-peers" -v sockets="$WORK/sockets" '
     # An address as ones and zeros. The shorter form of IPv6 leaves out at least two groups.
     function bits(address,   i, part, text) {
       if (address in known) return known[address]
@@ -78,6 +85,7 @@ refused_flows() {
       if (key == "--match-set") return in_set(want, side[rule] == "src" ? from : at_last)
       return 0
     }
+    function socket(address, port) { return (address ~ /:/ ? "[" address "]" : address) ":" port }
     # What becomes of the first packet: RETURN, or anything else for refused.
     function verdict(chain,   i, k, n, key, rule, fits) {
       for (i = 1; i <= rules[chain]; i++) {
@@ -146,10 +154,16 @@ refused_flows() {
         }
       if ($1 ~ /^icmp/ && (came_by == "outside" || ours[at_last])) next
       if (verdict(ours[at_last] ? "HC-IN" : "HC-FWD") ~ /^-j(RETURN|ACCEPT)$/) next
+      if (protocol == "tcp" && ours[at_last])
+        printf "%s( src %s dst %s )", (ends % 50 ? " or " : ends ? "\n" : ""), socket(at_last, last_port), socket(from, sport) >sockets
+      ends += protocol == "tcp" && ours[at_last] != ""
       printf "-D -p %s -s %s -d %s", ($1 == "unknown" ? $2 : $1), from, to
       if (dport != "") printf " --sport %s --dport %s", sport, dport
       print ""
     }
-    END { exit bad }
+    END {
+      if (ends) print "" >sockets
+      exit bad
+    }
   ' src=rules "$1/$2" src=addresses "$WORK/addresses" src=flows "$WORK/flows"
 }
