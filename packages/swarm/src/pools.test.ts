@@ -200,7 +200,7 @@ describe("cloudInit of a pool", () => {
   });
 
   it("takes what just fits when it is packed, and the servers' own user-data is not longer than that", async () => {
-    const noise = Array.from({ length: 520 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+    const noise = Array.from({ length: 420 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
     const cloud = await up({
       pools: { manager: { ...manager, cloudInit: { writeFiles: [{ path: "/etc/some", content: noise }] } } },
     });
