@@ -9,8 +9,8 @@ const host = join(dirname(fileURLToPath(import.meta.url)), "../src/host");
 const target = join(host, "agentSources.ts");
 
 /**
- * Without comments and indentation, nor those of units, on which nothing that reads its output may depend: Hetzner Cloud takes 32 KiB of user-data, and there
- * must be room for long lists of sources in it.
+ * The agent's or a unit's text without comments and indentation, on which nothing that reads it may depend: Hetzner Cloud takes 32 KiB
+ * of user-data, and there must be room for long lists of sources in it.
  */
 function bare(text) {
   return text

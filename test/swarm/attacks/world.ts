@@ -132,10 +132,7 @@ export class World {
       : { namespace: networkNamespace(region.name, networkId), tap: privateTap(id, networkId) };
   }
 
-  /**
-   * Runs `work` while the router beside the node has a route over that wire, as a neighbour on the same link would. On the public
-   * side the router drops what comes from addresses that are not the server's: not the answers to a neighbour.
-   */
+  /** Runs `work` while the router beside the node has a route over that wire, as a neighbour on the same link would. */
   async withRoute<T>(
     node: ClusterNode,
     side: "public" | "private",
@@ -145,37 +142,31 @@ export class World {
     const { namespace, tap } = this.wire(node, side);
     const mac = await this.macOf(node, side);
     const ip = (...args: string[]) => execa("ip", ["-n", namespace, ...args]);
-    const nft = (...args: string[]) => execa("ip", ["netns", "exec", namespace, "nft", ...args]);
     const v6 = address.includes(":");
     const route = [`${address}/${v6 ? 128 : 32}`, "dev", tap, "metric", "1"];
-    const own = address === node.publicIpv4 || address === node.privateIp;
-    const answers = [v6 ? "ip6" : "ip", "saddr", address];
     await ip("neigh", "replace", address, "lladdr", mac, "dev", tap, "nud", "permanent");
-    // Not the metadata service's address, which the router has, too: rules may treat that as they like.
+    // Not from the metadata service's address, which the router has, too: rules may treat that as they like.
     await ip("route", "add", ...route, ...(side === "public" && !v6 ? ["src", PUBLIC_GATEWAY] : []));
-    const inserted =
-      side === "public"
-        ? await nft(
-            "--echo",
-            "--handle",
-            "insert",
-            "rule",
-            "inet",
-            "region",
-            "sources",
-            "iifname",
-            tap,
-            ...answers,
-            "accept",
-          )
-        : undefined;
+    try {
+      return side === "public" ? await this.#withAnswersFrom(node, address, work) : await work();
+    } finally {
+      await ip("route", "del", ...route);
+      if (address !== node.publicIpv4 && address !== node.privateIp) await ip("neigh", "del", address, "dev", tap);
+    }
+  }
+
+  /** On the public side the router drops what comes from addresses that are not the server's; a neighbour would hear it. */
+  async #withAnswersFrom<T>(node: ClusterNode, address: string, work: () => Promise<T>): Promise<T> {
+    const { namespace, tap } = this.wire(node, "public");
+    const nft = (...args: string[]) => execa("ip", ["netns", "exec", namespace, "nft", ...args]);
+    const chain = "rule inet region sources";
+    const family = address.includes(":") ? "ip6" : "ip";
+    const match = `iifname "${tap}" ${family} saddr ${address}`;
+    const { stdout } = await nft("--echo", "--handle", `insert ${chain} ${match} accept`);
     try {
       return await work();
     } finally {
-      const handle = /# handle (\d+)/.exec(inserted?.stdout ?? "")?.[1];
-      if (handle !== undefined) await nft("delete", "rule", "inet", "region", "sources", "handle", handle);
-      await ip("route", "del", ...route);
-      if (!own) await ip("neigh", "del", address, "dev", tap);
+      await nft(`delete ${chain} handle ${/# handle (\d+)/.exec(stdout)?.[1]}`);
     }
   }
 
@@ -347,10 +338,10 @@ export class World {
    * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. Its container may be
    * on its way still. `families`: where it answers; default: both.
    */
-  async listens(node: ClusterNode, port = 8083, { seconds = 120, families = bothFamilies } = {}): Promise<void> {
+  async listens(node: ClusterNode, port = 8083, families = bothFamilies): Promise<void> {
     const what = `${port} answers on the node itself, without which its silence proves nothing`;
     const kind = meshPorts.includes(port) ? "connect" : "answer";
-    await eventually(what, seconds, async () => {
+    await eventually(what, 120, async () => {
       const both = [
         { label: "IPv4", must: "open", network: "tcp4", address: node.publicIpv4, port },
         { label: "IPv6", must: "open", network: "tcp6", address: node.publicIpv6, port, kind },

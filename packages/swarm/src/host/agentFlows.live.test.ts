@@ -1,12 +1,9 @@
 /** The host agent ends a flow to the host whose program sends all the time: from the host's side it looks like one that the host began. */
 import { spawn, spawnSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
-import { agentBench, missing, payloadFor } from "./testing/agentBench";
+import { agentBench, missingFor, payloadFor } from "./testing/agentBench";
 
-const lacking = [
-  ...missing,
-  ...["conntrack", "ss"].filter((tool) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", tool]).status !== 0),
-];
+const lacking = missingFor("conntrack", "ss");
 
 describe.skipIf(lacking.length > 0)(`host agent and flows (needs ${lacking.join(", ") || "nothing more"})`, () => {
   const { inside, agent, name, standIn } = agentBench();

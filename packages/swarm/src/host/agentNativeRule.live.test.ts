@@ -1,9 +1,11 @@
 /** The host agent where somebody put a rule with nft into a table of iptables, which iptables then tells nothing of. */
 import { describe, expect, it } from "vitest";
-import { agentBench, missing, payloadOf } from "./testing/agentBench";
+import { agentBench, missingFor, payloadOf } from "./testing/agentBench";
 
-describe.skipIf(missing.length > 0)(
-  `host agent beside rules of nft (needs ${missing.join(", ") || "nothing more"})`,
+const lacking = missingFor("nft");
+
+describe.skipIf(lacking.length > 0)(
+  `host agent beside rules of nft (needs ${lacking.join(", ") || "nothing more"})`,
   () => {
     const { inside, agent, everything, checks } = agentBench();
 

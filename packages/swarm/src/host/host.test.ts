@@ -281,11 +281,9 @@ describe("programs", () => {
     ["keeper of the way out", keeperProgram(wayOut)],
     ["bootstrap", `#!/bin/sh\n${bootstrapProgram({ cloudInitSeconds: 60 })}`],
   ])("shellcheck has nothing to say (%s)", (_name, text) => {
-    // Directives are comments, which are left out; `check` reads the agent's own files, with them.
-    const run = spawnSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2086,SC2016,SC2034", "-"], {
-      input: text,
-      encoding: "utf8",
-    });
+    // The agent's directives are comments, which are left out; `check` reads its own files, with them.
+    const known = text === agentScript ? "SC1091,SC2086,SC2016,SC2034" : "SC1091,SC2086";
+    const run = spawnSync("shellcheck", ["-s", "sh", "-e", known, "-"], { input: text, encoding: "utf8" });
     expect(run.stdout).toBe("");
   });
 

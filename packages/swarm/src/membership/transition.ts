@@ -127,7 +127,7 @@ export function answers({ state, reachability }: Member): boolean {
  * Whether a join that Docker gave up left this node: the swarm wrote it down before it came, under no name. Where it was to be a
  * manager its role says so, and yet no manager waits for its vote.
  */
-export function neverCame({ name, state, reachability }: Member): boolean {
+function neverCame({ name, state, reachability }: Member): boolean {
   return name === "" && state !== "ready" && reachability === undefined;
 }
 

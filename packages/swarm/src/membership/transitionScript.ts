@@ -44,7 +44,10 @@ export function transitionProgram(steps: readonly Step[], bounds: TransitionBoun
 
 const script = `${swarmShell}
 # Written down when it began to join, and given up since: it has no name, and no vote. No answer is none of that.
-never_came() { who=$(of_node "$1" '{{.Status.State}} {{.Description.Hostname}}{{with .ManagerStatus}}manager{{end}}') && case $who in ready*) false ;; *' ') ;; *) false ;; esac; }
+never_came() {
+  who=$(of_node "$1" '{{.Status.State}} {{.Description.Hostname}}{{with .ManagerStatus}}manager{{end}}') || return 1
+  [ "$who" != 'ready ' ] && [ "$who" != "\${who% }" ]
+}
 # quorum_without ID: fails unless more managers answer than do not, now and when that one is none any more.
 quorum_without() {
   docker node ls --quiet >/dev/null || fail 'the swarm has lost its quorum: bring its managers back before anything else'

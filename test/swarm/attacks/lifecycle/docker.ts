@@ -187,7 +187,7 @@ EOF
          systemctl restart docker`,
       );
       // Over IPv6 only bridges that have IPv6 are left.
-      for (const port of [443, 8083]) await world.listens(node, port, { families: ["IPv4"] });
+      for (const port of [443, 8083]) await world.listens(node, port, ["IPv4"]);
       for (const port of [8084, 8888]) await world.listens(node, port);
       const seen = await world.ask({ kind: "outside" }, [
         { label: "closed 8083/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8083 },

@@ -154,9 +154,10 @@ refused_flows() {
         }
       if ($1 ~ /^icmp/ && (came_by == "outside" || ours[at_last])) next
       if (verdict(ours[at_last] ? "HC-IN" : "HC-FWD") ~ /^-j(RETURN|ACCEPT)$/) next
-      if (protocol == "tcp" && ours[at_last])
+      if (protocol == "tcp" && ours[at_last]) {
         printf "%s( src %s dst %s )", (ends % 50 ? " or " : ends ? "\n" : ""), socket(at_last, last_port), socket(from, sport) >sockets
-      ends += protocol == "tcp" && ours[at_last] != ""
+        ends++
+      }
       printf "-D -p %s -s %s -d %s", ($1 == "unknown" ? $2 : $1), from, to
       if (dport != "") printf " --sport %s --dport %s", sport, dport
       print ""

@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 import { compileRuleset, normalizePolicy, type PolicyInput, renderPayload } from "../../firewall";
 
-/** What this machine lacks for it. */
-export const missing = [
+/** What this machine lacks for it, and for a test that uses further tools. */
+export const missingFor = (...tools: string[]) => [
   ...(process.getuid?.() === 0 ? [] : ["root"]),
-  ...["ip", "iptables-nft", "ip6tables-nft", "ipset", "flock"].filter(
+  ...["ip", "iptables-nft", "ip6tables-nft", "ipset", "flock", ...tools].filter(
     (tool) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", tool]).status !== 0,
   ),
 ];
+export const missing = missingFor();
 const name = `hcag-${process.pid}`;
 const agentParts = join(__dirname, "..", "agent");
 
