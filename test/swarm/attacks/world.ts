@@ -336,12 +336,12 @@ export class World {
 
   /**
    * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. Its container may be
-   * on its way still. `families`: where it answers; default: both.
+   * on its way still. `families`: where it answers; default: both. `seconds`: how long it may take; default: 120.
    */
-  async listens(node: ClusterNode, port = 8083, families = bothFamilies): Promise<void> {
+  async listens(node: ClusterNode, port = 8083, families = bothFamilies, seconds = 120): Promise<void> {
     const what = `${port} answers on the node itself, without which its silence proves nothing`;
     const kind = meshPorts.includes(port) ? "connect" : "answer";
-    await eventually(what, 120, async () => {
+    await eventually(what, seconds, async () => {
       const both = [
         { label: "IPv4", must: "open", network: "tcp4", address: node.publicIpv4, port },
         { label: "IPv6", must: "open", network: "tcp6", address: node.publicIpv6, port, kind },

@@ -157,7 +157,10 @@ describe("flows that a payload ends", () => {
       "payload/4": sectionOf(payload, "iptables"),
       "payload/6": sectionOf(payload, "ip6tables"),
       "payload/peers": `${peers.join("\n")}\n`,
-      addresses: here[family].map(([name, network]) => `${name} ${network}\n`).join(""),
+      // As `ip -o addr show` prints them, those of the other family among them.
+      addresses: [...here.inet.map((at) => ["inet", ...at]), ...here.inet6.map((at) => ["inet6", ...at])]
+        .map(([kind, name, network], i) => `${i + 1}: ${name}    ${kind} ${network} scope global ${name}\n`)
+        .join(""),
       flows: flows.map((flow) => `${printed(flow)}\n`).join(""),
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text);

@@ -161,8 +161,8 @@ export const agentAttacks: readonly LifecycleAttack[] = [
       const flooded = await underFlood(world, node, async () => {
         await world.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
         await world.rebooted(node, id);
-        // The control: Docker publishes its ports again behind these rules.
-        await world.listens(node);
+        // The control: Docker publishes its ports again behind these rules. It waits for a swarm that it cannot reach.
+        await world.listens(node, 8083, undefined, 400);
       });
       const quiet = unanswered(flooded);
       const [open] = await world.ask({ kind: "outside" }, [

@@ -73,7 +73,9 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
     run: (world) =>
       through(
         world,
-        `pid=$(systemctl show -P MainPID docker); kill -9 "$pid"
+        // Docker stops the containers that it finds running when it starts, and takes "unless-stopped" to have been stopped by that.
+        `docker update --restart always $(docker ps -qf name=^c-) >/dev/null
+         pid=$(systemctl show -P MainPID docker); kill -9 "$pid"
          for i in $(seq 240); do
            [ "$(systemctl show -P MainPID docker)" != "$pid" ] && systemctl is-active --quiet docker && exit 0; sleep 1
          done; exit 1`,

@@ -50,15 +50,31 @@ take_lock() {
   flock -w 120 9 || die 4 'another run holds the lock for 120 s'
   # Half of the old rules, or of the new ones, written down on a disk that is full, would be taken for all of them. Ten thousand
   # sources need 4 MB.
-  head -c 5000000 /dev/zero >"$WORK/room" || die 4 "$RUN is full"
-  rm "$WORK/room"
+  fallocate -l 5000000 "$WORK/room" || die 4 "$RUN is full"
+  : >"$WORK/room"
 }
 
-# tool FAMILY SUFFIX: the program of a family, such as `tool 6 -restore`. By the name that only the nf_tables kind has: what
-# `iptables` is can be switched under us (update-alternatives), and our rules would go on in tables that nobody looks at.
-tool() { echo "ip${1#4}tables-nft$2"; }
+# tool FAMILY SUFFIX ARGUMENT...: runs the program of a family, such as `tool 6 -restore -w 30`. By the name that only the
+# nf_tables kind has: what `iptables` is can be switched under us (update-alternatives), and our rules would go on in tables that
+# nobody looks at.
+tool() {
+  program=ip${1#4}tables-nft$2
+  shift 2
+  "$program" "$@"
+}
 
-digest_of() { sha256sum "$1" | { read -r sum _ && echo "$sum"; }; }
+# empty DIRECTORY NAME...: empty files, in a directory that need not be there.
+empty() {
+  folder=$1
+  [ -d "$1" ] || mkdir "$1"
+  shift
+  for name in "$@"; do : >"$folder/$name"; done
+}
+
+digest_of() {
+  sum=$(sha256sum <"$1") || return 1
+  echo "${sum%% *}"
+}
 
 # Systemd is not there in tests; each use is one function that a test can do without.
 has_systemd() { [ -d "$ROOT/run/systemd/system" ] && command -v systemctl >/dev/null; }

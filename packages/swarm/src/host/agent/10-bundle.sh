@@ -55,3 +55,6 @@ split_bundle() {
   [ -z "$malformed" ] || die 3 "$malformed"
   if [ ! -e "$2/4" ]; then rm -f "$2/payload"; fi
 }
+
+# make_nothing: the payload of a host without rules, in $WORK/nothing.
+make_nothing() { empty "$WORK/nothing" hooks sets 4 6; }

@@ -28,56 +28,62 @@ peer_sets() {
   echo 'create hc-peers6 hash:ip family inet6'
 }
 
-# ensure_sets [DIRECTORY]: makes the payload's sets where they are missing; rules that name them can then be tested.
-ensure_sets() {
+# What a set is, whatever size it has grown to.
+KIND='function kind(text) { gsub(/ (hashsize|maxelem|bucketsize|initval) [^ ]+/, "", text); return text }'
+
+# plan_sets DIRECTORY: from the sets that are there to the payload's, as files in $WORK: `sets.new` is what is missing, with all
+# that it holds, for no rule names it yet; `sets.early` leaves one that loses something with what it keeps, before the rules
+# change; `sets.late` gives one that gains all of it, after; `sets.gone` are names of ours that the payload no longer has.
+plan_sets() {
   snapshot_sets
   peer_sets >"$WORK/peer-sets"
-  awk 'src == "is" { there[$2]; next } $1 == "create" && !($2 in there)' \
-    src=is "$WORK/live.sets" src=wanted "$WORK/peer-sets" ${1+"$1/sets"} | ipset restore
+  empty "$WORK" sets.new sets.early sets.late sets.gone
+  awk -v to="$WORK/sets." "$KIND"'
+    src == "is" { if ($1 == "add") { is[$0]; had[$2]++ } else there[$2] = kind($0); next }
+    { wanted[$2] }
+    !($2 in there) { print >(to "new"); next }
+    src == "peers" { next }
+    { line[++n] = $0; set[n] = $2 }
+    $1 == "add" { if ($0 in is) keeps[$2]++; else gains[$2]; next }
+    kind($0) != there[$2] { gains[$2]; loses[$2] }
+    END {
+      for (name in had) if (keeps[name] < had[name]) loses[name]
+      for (i = 1; i <= n; i++) {
+        if (set[i] in loses && (line[i] ~ /^create/ || line[i] in is)) print line[i] >(to "early")
+        if (set[i] in gains) print line[i] >(to "late")
+      }
+      for (name in there) if (name ~ /^hc[-:]/ && !(name in wanted)) print name >(to "gone")
+    }' src=is "$WORK/live.sets" src=peers "$WORK/peer-sets" src=wanted "$1/sets"
 }
 
-# plan_sets DIRECTORY: from the sets as they were before ensure_sets to the payload's, as $WORK/sets.early and .late: before the
-# rules change a new set is filled, and an old one left with what it keeps; one that gains gets all of it after.
-plan_sets() {
-  rm -f "$WORK"/sets.*
-  awk -v dir="$WORK" '
-    src == "is" { is[$0]; there[$2]; next }
-    src == "look" { if (NF == 3 && $2 in there && !($0 in is)) gains[$2]; next }
-    $1 == "create" || !($2 in there) || $0 in is { print >(dir "/sets.early") }
-    $2 in gains { print >(dir "/sets.late") }
-  ' src=is "$WORK/live.sets" src=look "$1/sets" src=must "$1/sets"
-}
-
-# change_sets WHEN: `early` or `late`, each set in one step.
+# change_sets WHEN: `new`, after which rules that name those can be tested; `early` or `late`, each set in one step.
 change_sets() {
-  rm -f "$WORK/live.sets"
-  [ ! -e "$WORK/sets.$1" ] || swap_in "$WORK/sets.$1"
+  [ -s "$WORK/sets.$1" ] || return 0
+  : >"$WORK/live.sets"
+  if [ "$1" = new ]; then ipset restore <"$WORK/sets.new"; else swap_in "$WORK/sets.$1"; fi
 }
 
-# drop_unused_sets DIRECTORY: sets of ours that the payload no longer has. The kernel lets go of a set a moment after the last
-# rule that names it: what is still held is dropped by the next run.
-drop_unused_sets() {
-  ipset list -n | awk '
-    src == "sets" { if ($1 == "create") wanted[$2] = 1; next }
-    /^hc[-:]/ && !/^hc-peers[46]$/ && !($1 in wanted)' src=sets "$1/sets" src=names - |
-    while read -r name; do ipset destroy "$name" 2>/dev/null || :; done
+# drop_sets: those that went. The kernel lets go of a set a moment after the last rule that names it: what is still held is
+# dropped by the next run.
+drop_sets() {
+  while read -r name; do ipset destroy "$name" 2>/dev/null || :; done <"$WORK/sets.gone"
+  : >"$WORK/live.sets"
 }
 
 # load_peers FILE: one address a line.
 load_peers() {
+  make_nothing
+  { plan_sets "$WORK/nothing" && change_sets new; } || return 1
   forget_live
-  peer_sets >"$WORK/peer-sets"
   awk '{ print "add", ($0 ~ /:/ ? "hc-peers6" : "hc-peers4"), $0 }' "$1" >"$WORK/peer-elements"
   swap_in "$WORK/peer-sets" "$WORK/peer-elements"
 }
 
-stored_peers() {
-  if [ -e "$ETC/peers" ]; then cat "$ETC/peers"; fi
-}
+stored_peers() { cat "$ETC/peers" 2>/dev/null || :; }
 
 # snapshot_sets: all live sets, asked for once; `forget_live` after each change.
 snapshot_sets() {
-  [ -e "$WORK/live.sets" ] || ipset save >"$WORK/live.sets" 2>/dev/null || :
+  [ -s "$WORK/live.sets" ] || ipset save >"$WORK/live.sets" 2>/dev/null || :
 }
 
 # compare_sets DIRECTORY: `NAME<tab>EXPECTED<tab>FOUND` for each set of the payload, and for the peers' as one. The size that a
@@ -85,14 +91,12 @@ snapshot_sets() {
 compare_sets() {
   snapshot_sets
   peer_sets >"$WORK/peer-sets"
-  [ -e "$ETC/peers" ] || : >"$WORK/no-peers"
-  awk '
+  stored_peers | awk "$KIND"'
     src == "peers" { key = $0 ~ /:/ ? "hc-peers6" : "hc-peers4"; must[key, $0] = 1; elements[key, ++count[key]] = $0; next }
     $1 == "create" {
       name = $2
       sub(/^create [^ ]+ /, "")
-      gsub(/ (hashsize|maxelem|bucketsize|initval) [^ ]+/, "")
-      kind[src, name] = $0
+      made[src, name] = kind($0)
       if (src == "must") order[++sets] = name
       next
     }
@@ -105,12 +109,12 @@ compare_sets() {
     END {
       for (i = 1; i <= sets; i++) {
         name = order[i]
-        expected = kind["must", name] ", " count[name] + 0 " elements as sent"
-        if (!(("is", name) in kind)) found = "no such set"
+        expected = made["must", name] ", " count[name] + 0 " elements as sent"
+        if (!(("is", name) in made)) found = "no such set"
         else {
           missing = ""
           for (k = 1; k <= count[name] && missing == ""; k++) if (!((name, elements[name, k]) in is)) missing = elements[name, k]
-          found = kind["is", name] ", " live[name] + 0 " elements"
+          found = made["is", name] ", " live[name] + 0 " elements"
           if (missing == "" && !(name in extra)) found = found " as sent"
           if (missing != "") found = found "; missing: " missing
           if (name in extra) found = found "; not sent: " extra[name]
@@ -119,13 +123,11 @@ compare_sets() {
         else printf "set-%s\t%s\t%s\n", name, expected, found
       }
       printf "peers\t%s\t%s\n", peers, peers_found
-    }' src=peers "$(if [ -e "$ETC/peers" ]; then echo "$ETC/peers"; else echo "$WORK/no-peers"; fi)" \
-    src=must "$1/sets" "$WORK/peer-sets" src=is "$WORK/live.sets"
+    }' src=peers - src=must "$1/sets" "$WORK/peer-sets" src=is "$WORK/live.sets"
 }
 
 # peers_differ: whether the sets hold anything but the stored peers.
 peers_differ() {
-  mkdir -p "$WORK/nothing"
-  : >"$WORK/nothing/sets"
+  make_nothing
   compare_sets "$WORK/nothing" | awk -F '\t' '$1 == "peers" && $2 "" == $3 "" { same = 1 } END { exit same }'
 }

@@ -3,10 +3,8 @@
 
 # snapshot FAMILY: all live rules, asked for once; `forget_live` after each change. What cannot be read is not taken for empty.
 snapshot() {
-  [ ! -e "$WORK/live.$1" ] || return 0
-  "$(tool "$1" -save)" >"$WORK/live.new" 2>/dev/null ||
-    echo "# Table \`filter' is incompatible" >"$WORK/live.new"
-  mv "$WORK/live.new" "$WORK/live.$1"
+  [ ! -s "$WORK/live.$1" ] || return 0
+  tool "$1" -save >"$WORK/live.$1" 2>/dev/null || echo "# Table \`filter' is incompatible" >"$WORK/live.$1"
 }
 # unreadable FAMILY: tables with something of ours of which iptables tells nothing, for nft put a rule there that it has no words for.
 unreadable() {
@@ -17,6 +15,9 @@ unreadable() {
 }
 # Says what is not, which nobody can change who does not know what is there.
 readable() {
+  snapshot 4
+  snapshot 6
+  grep -qs ' is incompatible' "$WORK/live.4" "$WORK/live.6" || return 0
   for family in 4 6; do
     hidden=$(unreadable "$family")
     [ -z "$hidden" ] || {
@@ -25,7 +26,7 @@ readable() {
     }
   done
 }
-forget_live() { rm -f "$WORK/live.4" "$WORK/live.6" "$WORK/live.sets"; }
+forget_live() { empty "$WORK" live.4 live.6 live.sets; }
 
 # What Docker puts above our jumps, where it takes nothing away from ours: its drop of clear-text VXLAN for encrypted networks at the
 # top of INPUT, which can only drop, and the addresses of its own networks at the top of POSTROUTING.
@@ -33,14 +34,14 @@ DOCKERS='function dockers(line) {
   return line ~ /^-A (INPUT -p udp .* --pol none .* -m (bpf|u32) .* -j DROP|POSTROUTING .* -j MASQUERADE)$/
 }'
 
-# hooks_file DIRECTORY FAMILY: the jumps; those of a saved state differ by family.
-hooks_file() { if [ -e "$1/hooks.$2" ]; then echo "$1/hooks.$2"; else echo "$1/hooks"; fi; }
-
 # family_text FAMILY DIRECTORY: one transaction a table. Our chains are replaced; each jump becomes the first rule of its chain
 # and its only one, and stays untouched where it is; chains of ours that the payload no longer has leave, and the jumps to them.
 # What HC-RAW drops (it does nothing else) and the payload no longer does, it drops until the rest is in force.
 family_text() {
   snapshot "$1"
+  # The jumps of a saved state differ by family.
+  hooks=$2/hooks.$1
+  [ -e "$hooks" ] || hooks=$2/hooks
   awk -v tables="$TABLES" "$DOCKERS"'
     function jump_to_ours(key) {
       return ($(NF - 1) == "-j" || $(NF - 1) == "-g") && $NF ~ /^HC-/ || key in hook && $0 == "-A " $2 " -j " hook[key]
@@ -92,27 +93,30 @@ family_text() {
       }
       if (leaves != "") printf "*raw\n%sCOMMIT\n", body["raw"]
     }
-  ' src=hooks "$(hooks_file "$2" "$1")" src=must "$2/$1" src=is "$WORK/live.$1"
+  ' src=hooks "$hooks" src=must "$2/$1" src=is "$WORK/live.$1"
 }
 
 # save_live DIRECTORY: our chains, jumps and sets as they are now, in the form of a payload, for the way back.
 save_live() {
-  mkdir -p "$1"
-  for family in 4 6; do
-    snapshot "$family"
-    awk -v hooks="$1/hooks.$family" '
-      /^\*/ { table = $0; opened = 0; next }
-      /^:HC-/ { if (!opened) print table; opened = 1; print $1, "- [0:0]"; next }
-      $1 == "-A" && $2 ~ /^HC-/ { rules[table] = rules[table] $0 "\n"; next }
-      $1 == "-A" && NF == 4 && $3 == "-j" && ($4 ~ /^HC-/ || $2 == "FORWARD" && $4 == "DOCKER-USER") {
-        if (!seen[table, $2]++) print substr(table, 2), $2, $4 >hooks
-      }
-      /^COMMIT$/ && opened { printf "%sCOMMIT\n", rules[table] }
-    ' "$WORK/live.$family" >"$1/$family"
-    [ -e "$1/hooks.$family" ] || : >"$1/hooks.$family"
-  done
+  empty "$1" 4 6 hooks.4 hooks.6 sets
+  snapshot 4
+  snapshot 6
   snapshot_sets
-  awk '$2 ~ /^hc-/ && $2 !~ /^hc-peers[46]$/ { sub(/ bucketsize .*/, ""); print }' "$WORK/live.sets" >"$1/sets"
+  awk -v dir="$1/" '
+    src == "sets" {
+      if ($2 !~ /^hc-/ || $2 ~ /^hc-peers[46]$/) next
+      if (/^create/) sub(/ bucketsize .*/, "")
+      print >(dir src)
+      next
+    }
+    /^\*/ { table = $0; opened = 0; next }
+    /^:HC-/ { if (!opened) print table >(dir src); opened = 1; print $1, "- [0:0]" >(dir src); next }
+    $1 == "-A" && $2 ~ /^HC-/ { rules[src, table] = rules[src, table] $0 "\n"; next }
+    $1 == "-A" && NF == 4 && $3 == "-j" && ($4 ~ /^HC-/ || $2 == "FORWARD" && $4 == "DOCKER-USER") {
+      if (!seen[src, table, $2]++) print substr(table, 2), $2, $4 >(dir "hooks." src)
+    }
+    /^COMMIT$/ && opened { printf "%sCOMMIT\n", rules[src, table] >(dir src) }
+  ' src=4 "$WORK/live.4" src=6 "$WORK/live.6" src=sets "$WORK/live.sets"
 }
 
 # load_rules DIRECTORY: tests everything first, then commits. Status 3: refused, nothing changed; 4: failed half-way, the
@@ -120,7 +124,7 @@ save_live() {
 # the belt in mangle and filter, each either old or new, and the belt passes whatever its filter does.
 load_rules() {
   readable || return 3
-  ensure_sets "$1" || return 3
+  { plan_sets "$1" && change_sets new; } || return 3
   test_rules "$1" || {
     # Docker may have changed its chains in between: once more, from what is there now.
     forget_live
@@ -129,7 +133,7 @@ load_rules() {
       return 3
     }
   }
-  { plan_sets "$1" && change_sets early; } || return 4
+  change_sets early || return 4
   for family in 4 6; do
     commit "$1" "$family" || {
       forget_live
@@ -143,23 +147,26 @@ load_rules() {
   forget_live
   change_sets late || return 4
   remember_cgroup "$1"
-  drop_unused_sets "$1"
+  drop_sets
   hand_on "$1"
 }
 # A way out hands on what others send through it, before Docker is there too.
 hand_on() {
-  if grep -qs '^nat ' "$1/hooks"; then echo 1 >"$ROOT/proc/sys/net/ipv4/ip_forward" || :; fi
+  [ -e "$1/hooks" ] || return 0
+  while read -r table _; do
+    [ "$table" != nat ] || echo 1 >"$ROOT/proc/sys/net/ipv4/ip_forward" || :
+  done <"$1/hooks"
 }
 test_rules() {
   for family in 4 6; do
     family_text "$family" "$1" >"$WORK/load.$family"
-    "$(tool "$family" -restore)" -w 30 --noflush --test <"$WORK/load.$family" >"$WORK/test.$family" 2>&1 || {
+    tool "$family" -restore -w 30 --noflush --test <"$WORK/load.$family" >"$WORK/test.$family" 2>&1 || {
       echo "the rules for IPv$family are refused: $(head -n 3 "$WORK/test.$family")" >"$WORK/refused"
       return 1
     }
   done
 }
-commit() { "$(tool "$2" -restore)" -w 30 --noflush <"$WORK/load.$2"; }
+commit() { tool "$2" -restore -w 30 --noflush <"$WORK/load.$2"; }
 
 # compare_rules DIRECTORY FAMILY: `NAME<tab>EXPECTED<tab>FOUND` for each chain and each jump of the payload.
 compare_rules() {
@@ -213,7 +220,7 @@ compare() {
 
 # A rule finds a control group by its path when it is loaded, and keeps that group: one that is made anew at the same path is
 # another, which the rule never meets though it is printed as before.
-cgroup_of() { sed -n 's/.* -m cgroup --path "\{0,1\}\([^ "]*\)"\{0,1\} .*/\1/p' "$1/4" | head -n 1; }
+cgroup_of() { sed -n '/ -m cgroup --path /{s/.* --path "\{0,1\}\([^ "]*\)"\{0,1\} .*/\1/p;q;}' "$1/4"; }
 identity_of() { [ -z "$1" ] || stat -c %i "$ROOT/sys/fs/cgroup/$1" 2>/dev/null || echo none; }
 remember_cgroup() { identity_of "$(cgroup_of "$1")" >"$RUN/cgroup"; }
 compare_cgroup() {

@@ -119,7 +119,7 @@ load_or_undo() {
   load_rules "$1" || loading=$?
   [ "$loading" -ne 0 ] || return 0
   if [ "$loading" -eq 3 ]; then
-    drop_unused_sets "$WORK/before"
+    if plan_sets "$WORK/before"; then drop_sets; fi
   else
     load_rules "$WORK/before" || say 'AND THE OLD RULES COULD NOT BE PUT BACK'
   fi
@@ -184,7 +184,7 @@ use_peers() {
   gone=$(stored_peers | grep -Fvxf "$WORK/peers" || :)
   put "$WORK/peers" "$ETC/peers" || die 4 'the peers could not be stored'
   peers_differ || return 0
-  if ! { ensure_sets && load_peers "$ETC/peers"; }; then die 4 'the peers could not be loaded'; fi
+  load_peers "$ETC/peers" || die 4 'the peers could not be loaded'
   # Who is no peer any more has no connection to the swarm's ports either.
   if [ -n "$gone" ] && [ -e "$ETC/payload" ] && (split_bundle "$ETC/payload" "$WORK/in-force"); then
     end_refused_flows "$WORK/in-force" "${SSH_CONNECTION-}"
@@ -266,6 +266,7 @@ stop_rollback_timer() {
 }
 
 stop_probation() {
+  [ -e "$VAR/probation" ] || [ -e "$VAR/previous" ] || return 0
   rm -f "$VAR/probation" "$VAR/previous"
   stop_rollback_timer
 }

@@ -7,9 +7,9 @@
 # port) that must live a little longer, or empty.
 end_refused_flows() {
   command -v conntrack >/dev/null || return 0
+  ip -o addr show >"$WORK/addresses"
   for family in 4 6; do
     conntrack -L -f "ipv$family" >"$WORK/flows" 2>/dev/null || continue
-    ip -o "-$family" addr show | awk '{ print $2, $4 }' >"$WORK/addresses"
     : >"$WORK/sockets"
     refused_flows "$1" "$family" "$2" >"$WORK/refused" || say "the flows of IPv$family could not be judged: all live on"
     # A program of the host that answers at this very moment would bring its flow back, as one that it began.
@@ -31,8 +31,9 @@ end_refused_flows() {
 # is taken through the payload's chains as its first packet would be. Where it came in is told by its source: this host, a
 # bridge of containers, or else outside.
 refused_flows() {
-  if [ -e "$1/peers" ]; then cat "$1/peers"; else stored_peers; fi | sed 's/^/add hc-peers /' >"$WORK/flow-peers"
-  awk -v spared="$3" -v sets="$1/sets" -v peers="$WORK/flow-peers" -v sockets="$WORK/sockets" '
+  peers=$1/peers
+  [ -e "$peers" ] || peers=$ETC/peers
+  awk -v family="$2" -v spared="$3" -v sets="$1/sets" -v peers="$peers" -v sockets="$WORK/sockets" '
     # An address as ones and zeros. The shorter form of IPv6 leaves out at least two groups.
     function bits(address,   i, part, text) {
       if (address in known) return known[address]
@@ -59,10 +60,13 @@ refused_flows() {
       return substr(bits(address), 1, length(network)) "" == network
     }
     # A set is read when a flow asks for it: most never do, and they may be long.
-    function in_set(name, address,   i, file, line, part) {
+    function in_set(name, address,   i, n, file, line, part) {
       file = name == "hc-peers" ? peers : sets
       if (!(name in asked)) {
-        while ((getline line <file) > 0) if (split(line, part, " ") == 3 && part[2] == name) member[name, prefix(part[3])] = 1
+        while ((getline line <file) > 0) {
+          n = split(line, part, " ")
+          if (file == peers || n == 3 && part[2] == name) member[name, prefix(part[n])] = 1
+        }
         close(file)
         asked[name] = 1
       }
@@ -126,7 +130,10 @@ refused_flows() {
         i += (key != "!") + (key == "--tcp-flags")
       }
     }
-    src == "addresses" { address = $2; sub(/\/.*/, "", address); ours[address] = $1; interface[$2] = $1 }
+    src == "addresses" {
+      if ($3 == (family == 6 ? "inet6" : "inet")) { address = $4; sub(/\/.*/, "", address); ours[address] = $2; interface[$4] = $2 }
+      next
+    }
     src == "flows" {
       protocol = $1 == "unknown" && $2 == 50 ? "esp" : $1
       from = to = back_to = sport = dport = at_last = last_port = ""

@@ -8,7 +8,7 @@ gather_facts() {
   snapshot 4
   snapshot 6
   snapshot_sets
-  for fact in nft units listeners info networks cmdline environ; do : >"$WORK/$fact"; done
+  empty "$WORK" nft units listeners info networks cmdline environ
   nft -s -n list ruleset >"$WORK/nft" 2>/dev/null || :
   ss -Hltunp >"$WORK/listeners" 2>/dev/null || :
   pid=0

@@ -35,18 +35,16 @@ status() {
 
 # Everything of ours leaves; DOCKER-USER stays where it is Docker's or holds rules of others, and so does the jump to it.
 unload() {
-  mkdir -p "$WORK/nothing"
   readable || die 4 'nothing was removed'
-  : >"$WORK/nothing/sets"
+  make_nothing
+  plan_sets "$WORK/nothing" || die 4 'nothing was removed'
   for family in 4 6; do
-    : >"$WORK/nothing/hooks"
-    : >"$WORK/nothing/$family"
     family_text "$family" "$WORK/nothing" >"$WORK/load.$family"
     commit "$WORK/nothing" "$family" || die 4 "the rules for IPv$family could not be removed"
   done
   forget_live
   for family in 4 6; do drop_docker_user "$family"; done
-  drop_unused_sets "$WORK/nothing"
+  drop_sets
 }
 
 # drop_docker_user FAMILY: an empty DOCKER-USER where Docker keeps no other chain is one that we made.
@@ -61,7 +59,7 @@ drop_docker_user() {
     END { if (there && !needed) printf "*filter\n%s-X DOCKER-USER\nCOMMIT\n", jumps }
   ' "$WORK/live.$1" >"$WORK/drop.$1"
   [ -s "$WORK/drop.$1" ] || return 0
-  "$(tool "$1" -restore)" -w 30 --noflush <"$WORK/drop.$1" || say "DOCKER-USER of IPv$1 stays: something else refers to it"
+  tool "$1" -restore -w 30 --noflush <"$WORK/drop.$1" || say "DOCKER-USER of IPv$1 stays: something else refers to it"
   forget_live
 }
 
