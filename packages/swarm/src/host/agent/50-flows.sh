@@ -8,52 +8,50 @@
 end_refused_flows() {
   command -v conntrack >/dev/null || return 0
   ip -o addr show >"$WORK/addresses"
-  for family in 4 6; do
-    conntrack -L -f "ipv$family" >"$WORK/flows" 2>/dev/null || continue
-    : >"$WORK/sockets"
-    refused_flows "$1" "$family" "$2" >"$WORK/refused" || say "the flows of IPv$family could not be judged: all live on"
-    # A program of the host that answers at this very moment would bring its flow back, as one that it began.
+  { conntrack -L -f ipv4 && conntrack -L -f ipv6; } >"$WORK/flows" 2>/dev/null || :
+  : >"$WORK/sockets"
+  refused_flows "$1" "$2" >"$WORK/refused" || say 'the flows could not be judged: all live on'
+  # A program of the host that answers at this very moment would bring its flow back, as one that it began.
+  while read -r line; do
+    # shellcheck disable=SC2086
+    ss -t -K $line >/dev/null 2>&1 || :
+  done <"$WORK/sockets"
+  # One program for all of them; conntrack before 1.4.7 has none.
+  [ ! -s "$WORK/refused" ] || conntrack -R "$WORK/refused" >/dev/null 2>&1 ||
     while read -r line; do
       # shellcheck disable=SC2086
-      ss -t -K $line >/dev/null 2>&1 || :
-    done <"$WORK/sockets"
-    # One program for all of them; conntrack before 1.4.7 has none.
-    [ ! -s "$WORK/refused" ] || conntrack -R "$WORK/refused" >/dev/null 2>&1 ||
-      while read -r line; do
-        # shellcheck disable=SC2086
-        conntrack $line >/dev/null 2>&1 || :
-      done <"$WORK/refused"
-  done
+      conntrack $line >/dev/null 2>&1 || :
+    done <"$WORK/refused"
 }
 
-# refused_flows DIRECTORY FAMILY SPARED: arguments for conntrack, a line for each flow of $WORK/flows that is to go, and to
+# refused_flows DIRECTORY SPARED: arguments for conntrack, a line for each flow of $WORK/flows that is to go, and to
 # $WORK/sockets arguments for ss, fifty sockets of the host a line, that have TCP flows among them. Each flow
 # is taken through the payload's chains as its first packet would be. Where it came in is told by its source: this host, a
 # bridge of containers, or else outside.
 refused_flows() {
   peers=$1/peers
   [ -e "$peers" ] || peers=$ETC/peers
-  awk -v family="$2" -v spared="$3" -v sets="$1/sets" -v peers="$peers" -v sockets="$WORK/sockets" '
-    # An address as ones and zeros. The shorter form of IPv6 leaves out at least two groups.
+  awk -v spared="$2" -v sets="$1/sets" -v peers="$peers" -v sockets="$WORK/sockets" '
+    # An address as ones and zeros behind its family. The shorter form of IPv6 leaves out at least two groups.
     function bits(address,   i, part, text) {
       if (address in known) return known[address]
       text = address
       if (text ~ /:/) {
         while (split(text, part, ":") < 8 && sub(/::/, "::0:", text));
-        text = ""
+        text = 6
         for (i = 1; i <= 8; i++) {
           part[i] = substr("0000" part[i], length(part[i]) + 1)
           text = text byte["x" substr(part[i], 1, 2)] byte["x" substr(part[i], 3)]
         }
       } else {
         split(text, part, ".")
-        text = byte[part[1]] byte[part[2]] byte[part[3]] byte[part[4]]
+        text = 4 byte[part[1]] byte[part[2]] byte[part[3]] byte[part[4]]
       }
       return known[address] = text
     }
     function prefix(network,   part) {
       split(network, part, "/")
-      return substr(bits(part[1]), 1, part[2] == "" ? 128 : part[2])
+      return substr(bits(part[1]), 1, part[2] == "" ? 129 : part[2] + 1)
     }
     function inside(address, network) {
       network = prefix(network)
@@ -70,7 +68,7 @@ refused_flows() {
         close(file)
         asked[name] = 1
       }
-      for (i = 0; i <= 128; i++) if ((name, substr(bits(address), 1, i)) in member) return 1
+      for (i = 1; i <= 129; i++) if ((name, substr(bits(address), 1, i)) in member) return 1
       return 0
     }
     function in_range(port, range,   end) { return port != "" && port + 0 >= range + 0 && port + 0 <= substr(range, index(range, ":") + 1) + 0 }
@@ -97,7 +95,7 @@ refused_flows() {
         n = split(keys[rule], key)
         fits = target[rule] != "-jLOG"
         for (k = 1; k <= n && fits; k++) fits = holds(rule, key[k]) != negated[rule, key[k]]
-        if (fits) return target[rule] ~ /^-g/ ? verdict(substr(target[rule], 3)) : target[rule]
+        if (fits) return target[rule] ~ /^-g/ ? verdict(family substr(target[rule], 3)) : target[rule]
       }
       return "-jRETURN"
     }
@@ -111,8 +109,9 @@ refused_flows() {
     }
     src == "rules" && $1 == "-A" && $2 ~ /^HC-(IN|CTR|FWD|EGRESS)$/ {
       gsub(/ --(comment|log-prefix) ("[^"]*"|[^ ]+)/, "")
-      rules[$2]++
-      rule = $2 SUBSEP rules[$2]
+      chain = family $2
+      rules[chain]++
+      rule = chain SUBSEP rules[chain]
       no = 0
       for (i = 3; i <= NF; i++) {
         key = $i
@@ -130,10 +129,7 @@ refused_flows() {
         i += (key != "!") + (key == "--tcp-flags")
       }
     }
-    src == "addresses" {
-      if ($3 == (family == 6 ? "inet6" : "inet")) { address = $4; sub(/\/.*/, "", address); ours[address] = $2; interface[$4] = $2 }
-      next
-    }
+    src == "addresses" { address = $4; sub(/\/.*/, "", address); ours[address] = $2; interface[$4] = $2 }
     src == "flows" {
       protocol = $1 == "unknown" && $2 == 50 ? "esp" : $1
       from = to = back_to = sport = dport = at_last = last_port = ""
@@ -147,20 +143,21 @@ refused_flows() {
       }
       if (ours[from] || at_last == "" || to ~ /^(22[4-9]|23[0-9]|255)\.|^ff/) next
       if (protocol == "tcp" && from == keep[1] && sport == keep[2] && dport == keep[4]) next
+      family = from ~ /:/ ? 6 : 4
       translated = at_last != to || last_port != dport && dport != ""
       came_by = "outside"
       # A flow that took one of our addresses left by the interface that has it.
       went_by = ours[back_to]
       # Bridges of containers are those that the rules name.
       for (network in interface)
-        for (i = 1; i <= rules["HC-FWD"]; i++) {
-          rule = "HC-FWD" SUBSEP i
+        for (i = 1; i <= rules[family "HC-FWD"]; i++) {
+          rule = family "HC-FWD" SUBSEP i
           if (keys[rule] != " -i" || !like(interface[network], value[rule, "-i"])) continue
           if (inside(from, network)) came_by = interface[network]
           if (inside(at_last, network)) went_by = interface[network]
         }
       if ($1 ~ /^icmp/ && (came_by == "outside" || ours[at_last])) next
-      if (verdict(ours[at_last] ? "HC-IN" : "HC-FWD") ~ /^-j(RETURN|ACCEPT)$/) next
+      if (verdict(family (ours[at_last] ? "HC-IN" : "HC-FWD")) ~ /^-j(RETURN|ACCEPT)$/) next
       if (protocol == "tcp" && ours[at_last]) {
         printf "%s( src %s dst %s )", (ends % 50 ? " or " : ends ? "\n" : ""), socket(at_last, last_port), socket(from, sport) >sockets
         ends++
@@ -173,5 +170,5 @@ refused_flows() {
       if (ends) print "" >sockets
       exit bad
     }
-  ' src=rules "$1/$2" src=addresses "$WORK/addresses" src=flows "$WORK/flows"
+  ' src=rules family=4 "$1/4" family=6 "$1/6" src=addresses "$WORK/addresses" src=flows "$WORK/flows"
 }
