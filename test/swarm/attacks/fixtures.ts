@@ -1,6 +1,6 @@
 /** What is attacked: services, containers and listeners on every node, on open and on closed ports. */
 import type { ClusterNode } from "../../harness/src/index.js";
-import { responderBinary } from "../../harness/src/index.js";
+import { eventually, responderBinary } from "../../harness/src/index.js";
 import type { AttackedCluster } from "./cluster.js";
 
 export const image = "hcloud-swarm/responder:local";
@@ -51,6 +51,11 @@ export async function startFixtures({ cluster, stranger, region }: Opened): Prom
   const target = `root@${stranger.publicIpv4}`;
   const options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
   const identity = ["-o", "BatchMode=yes", "-i", stranger.keyFile];
+  // Nothing waited for its first boot: it is no node.
+  await eventually("the stranger takes SSH connections", 600, async () => {
+    await region.exec("ssh", [...options, ...identity, target, "true"], {});
+    return true;
+  });
   await region.exec("scp", ["-q", ...options, ...identity, await responderBinary(), `${target}:${program}`], {});
   await region.exec("ssh", [...options, ...identity, target, `chmod 755 ${program}; modprobe sctp`], {});
 
