@@ -93,7 +93,7 @@ describe("the metadata service", () => {
     const { region } = await withServer({ user_data });
     expect(await read(region, "userdata")).toEqual({ status: 200, text: user_data });
     await makeServer(region, "plain");
-    expect(await read(region, "userdata", "203.0.113.2")).toEqual({ status: 200, text: "" });
+    expect(await read(region, "userdata", "203.0.113.2")).toEqual({ status: 204, text: "" });
   });
 
   test("hands root's password to a server without keys only", async () => {

@@ -135,6 +135,8 @@ export function createMetadataApp(engine: Engine, asking: Asking): FastifyInstan
       const text = server && answer(engine.state, server, key);
       reply.type("text/plain; charset=utf-8");
       if (text === undefined) return reply.code(404).send("not found\n");
+      // As Hetzner Cloud says that there is none; cloud-init 26.2 takes an empty 200 for a failure, and asks for two minutes.
+      if (text === "") return reply.code(204).send();
       return reply.send(text);
     });
   };

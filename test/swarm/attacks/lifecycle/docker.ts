@@ -188,11 +188,11 @@ json.dump(options, open(path, "w"))
 EOF
          systemctl restart docker`,
       );
+      for (const port of [443, 8083, 8084, 8888]) await world.listens(node, port, ["IPv4"]);
       // Up to Docker 26 docker-proxy alone serves IPv6; later, bridges that have it.
       const rules = "ip6tables -t nat -S | grep -c -- '--dport 8888 .*DNAT' || :";
       const served = Number(await world.ssh(node, rules)) > 0;
-      for (const port of [443, 8083]) await world.listens(node, port, ["IPv4"]);
-      for (const port of [8084, 8888]) await world.listens(node, port, served ? undefined : ["IPv4"]);
+      if (served) for (const port of [8084, 8888]) await world.listens(node, port);
       const seen = await world.ask({ kind: "outside" }, [
         { label: "closed 8083/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8083 },
         { label: "closed 8084/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8084 },

@@ -68,7 +68,8 @@ empty() {
   folder=$1
   [ -d "$1" ] || mkdir "$1"
   shift
-  for name in "$@"; do : >"$folder/$name"; done
+  # Not with `:`, whose failure would end the shell.
+  for name; do true >"$folder/$name" || return 1; done
 }
 
 digest_of() {

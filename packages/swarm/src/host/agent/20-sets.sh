@@ -35,19 +35,18 @@ KIND='function kind(text) { gsub(/ (hashsize|maxelem|bucketsize|initval) [^ ]+/,
 # that it holds, for no rule names it yet; `sets.early` leaves one that loses something with what it keeps, before the rules
 # change; `sets.late` gives one that gains all of it, after; `sets.gone` are names of ours that the payload no longer has.
 plan_sets() {
-  snapshot_sets
+  { snapshot_sets && empty "$WORK" sets.new sets.early sets.late sets.gone; } || return 1
   peer_sets >"$WORK/peer-sets"
-  empty "$WORK" sets.new sets.early sets.late sets.gone
   awk -v to="$WORK/sets." "$KIND"'
-    src == "is" { if ($1 == "add") { is[$0]; had[$2]++ } else there[$2] = kind($0); next }
+    src == "is" { if ($1 == "add") { is[$0] = 1; left[$2]++ } else there[$2] = kind($0); next }
     { wanted[$2] }
     !($2 in there) { print >(to "new"); next }
     src == "peers" { next }
     { line[++n] = $0; set[n] = $2 }
-    $1 == "add" { if ($0 in is) keeps[$2]++; else gains[$2]; next }
+    $1 == "add" { if ($0 in is) { left[$2] -= is[$0]; is[$0] = 0 } else gains[$2]; next }
     kind($0) != there[$2] { gains[$2]; loses[$2] }
     END {
-      for (name in had) if (keeps[name] < had[name]) loses[name]
+      for (name in left) if (left[name]) loses[name]
       for (i = 1; i <= n; i++) {
         if (set[i] in loses && (line[i] ~ /^create/ || line[i] in is)) print line[i] >(to "early")
         if (set[i] in gains) print line[i] >(to "late")
@@ -59,7 +58,7 @@ plan_sets() {
 # change_sets WHEN: `new`, after which rules that name those can be tested; `early` or `late`, each set in one step.
 change_sets() {
   [ -s "$WORK/sets.$1" ] || return 0
-  : >"$WORK/live.sets"
+  true >"$WORK/live.sets"
   if [ "$1" = new ]; then ipset restore <"$WORK/sets.new"; else swap_in "$WORK/sets.$1"; fi
 }
 
@@ -67,7 +66,7 @@ change_sets() {
 # dropped by the next run.
 drop_sets() {
   while read -r name; do ipset destroy "$name" 2>/dev/null || :; done <"$WORK/sets.gone"
-  : >"$WORK/live.sets"
+  true >"$WORK/live.sets"
 }
 
 # load_peers FILE: one address a line.
@@ -79,19 +78,21 @@ load_peers() {
   swap_in "$WORK/peer-sets" "$WORK/peer-elements"
 }
 
-stored_peers() { cat "$ETC/peers" 2>/dev/null || :; }
+stored_peers() { [ ! -e "$ETC/peers" ] || cat "$ETC/peers"; }
 
 # snapshot_sets: all live sets, asked for once; `forget_live` after each change.
 snapshot_sets() {
-  [ -s "$WORK/live.sets" ] || ipset save >"$WORK/live.sets" 2>/dev/null || :
+  [ -s "$WORK/live.sets" ] || ipset save >"$WORK/live.sets" 2>/dev/null
 }
 
 # compare_sets DIRECTORY: `NAME<tab>EXPECTED<tab>FOUND` for each set of the payload, and for the peers' as one. The size that a
 # set has grown to does not matter; everything else about it does, an element that is an exception (`nomatch`) for one.
 compare_sets() {
-  snapshot_sets
+  snapshot_sets || :
   peer_sets >"$WORK/peer-sets"
-  stored_peers | awk "$KIND"'
+  peers=$ETC/peers
+  [ -e "$peers" ] || peers=/dev/null
+  awk "$KIND"'
     src == "peers" { key = $0 ~ /:/ ? "hc-peers6" : "hc-peers4"; must[key, $0] = 1; elements[key, ++count[key]] = $0; next }
     $1 == "create" {
       name = $2
@@ -123,7 +124,7 @@ compare_sets() {
         else printf "set-%s\t%s\t%s\n", name, expected, found
       }
       printf "peers\t%s\t%s\n", peers, peers_found
-    }' src=peers - src=must "$1/sets" "$WORK/peer-sets" src=is "$WORK/live.sets"
+    }' src=peers "$peers" src=must "$1/sets" "$WORK/peer-sets" src=is "$WORK/live.sets"
 }
 
 # peers_differ: whether the sets hold anything but the stored peers.

@@ -98,10 +98,9 @@ family_text() {
 
 # save_live DIRECTORY: our chains, jumps and sets as they are now, in the form of a payload, for the way back.
 save_live() {
-  empty "$1" 4 6 hooks.4 hooks.6 sets
+  { snapshot_sets && empty "$1" 4 6 hooks.4 hooks.6 sets; } || return 1
   snapshot 4
   snapshot 6
-  snapshot_sets
   awk -v dir="$1/" '
     src == "sets" {
       if ($2 !~ /^hc-/ || $2 ~ /^hc-peers[46]$/) next

@@ -114,7 +114,7 @@ load_stored() {
 
 # load_or_undo DIRECTORY: on any failure what was there before is put back: our chains, jumps and sets.
 load_or_undo() {
-  save_live "$WORK/before"
+  save_live "$WORK/before" || return 3
   loading=0
   load_rules "$1" || loading=$?
   [ "$loading" -ne 0 ] || return 0

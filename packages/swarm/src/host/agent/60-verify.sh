@@ -7,7 +7,7 @@ gather_facts() {
   forget_live
   snapshot 4
   snapshot 6
-  snapshot_sets
+  snapshot_sets || :
   empty "$WORK" nft units listeners info networks cmdline environ
   nft -s -n list ruleset >"$WORK/nft" 2>/dev/null || :
   ss -Hltunp >"$WORK/listeners" 2>/dev/null || :
