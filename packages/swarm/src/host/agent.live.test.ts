@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileRuleset, normalizePolicy, renderBundle, renderPayload, renderPeersOnly } from "../firewall";
-import { agentBench, digestOf, missing, payloadOf } from "./testing/agentBench";
+import { agentBench, digestOf, missing, payloadFor, payloadOf } from "./testing/agentBench";
 
 describe.skipIf(missing.length > 0)(`host agent (needs ${missing.join(", ") || "nothing more"})`, () => {
   const { home, name, inside, agent, chain, rules, checks, standIn, called } = agentBench();
@@ -75,6 +75,22 @@ exec /usr/sbin/iptables-nft-restore "$@"`,
       expect(rules()).toBe(before);
     }
     expect(checks().passed).toBe(true);
+  });
+
+  it("lets go of a network that a payload no longer has, though it has another one twice", () => {
+    const from = (...sources: string[]) => payloadFor({ publishedPorts: [{ port: 443, sources }] });
+    const elements = () =>
+      inside("ipset", ["save", "hc-p-tcp-443-4"])
+        .stdout.split("\n")
+        .filter((line) => line.startsWith("add"))
+        .sort();
+    agent(["apply"], from("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"));
+    expect(elements()).toHaveLength(3);
+    const [kept, other] = ["add hc-p-tcp-443-4 192.0.2.0/24\n", "add hc-p-tcp-443-4 203.0.113.0/24\n"];
+    const two = from("192.0.2.0/24", "203.0.113.0/24");
+    expect(two).toContain(kept);
+    expect(agent(["apply"], two.replace(kept, kept + kept)).status).toBe(0);
+    expect(elements()).toEqual([kept.trim(), other.trim()]);
   });
 
   it("keeps peers as a set of their own", () => {

@@ -25,7 +25,7 @@ const next = payloadFor({
 });
 
 describe.skipIf(missing.length > 0)(`host agent, half-way (needs ${missing.join(", ") || "nothing more"})`, () => {
-  const { home, inside, agent, everything, checks, standIn } = agentBench();
+  const { home, inside, agent, everything, checks, standIn, called } = agentBench();
   const root = join(home, "root");
   const digestInForce = () => digestOf(readFileSync(join(root, "etc/hcloud-iptables/payload"), "utf8"));
 
@@ -104,6 +104,31 @@ exec /usr/sbin/${program} "$@" <'${home}/bin/input'`,
     } finally {
       spawnSync("umount", [path]);
     }
+  });
+
+  it("changes nothing when it cannot learn which sets there are, for there would be no whole way back", () => {
+    agent(["apply"], old);
+    const before = everything();
+    standIn(
+      "ipset",
+      `[ "$1" != save ] || [ -e '${home}/bin/failed' ] || { : >'${home}/bin/failed'; exit 1; }
+exec /usr/sbin/ipset "$@"`,
+    );
+    expect(agent(["apply"], next)).toMatchObject({ status: 3, stderr: expect.stringContaining("nothing changed") });
+    expect(everything()).toBe(before);
+    // The control: it fails once.
+    expect(agent(["apply"], next).status).toBe(0);
+    expect(checks()).toMatchObject({ failed: [], digest: digestOf(next) });
+  });
+
+  it("ends as applied when the host's addresses cannot be listed once the rules are in force", () => {
+    agent(["apply"], old);
+    standIn("ip", "exit 1");
+    const run = agent(["apply"], renderBundle({ payload: next, peers: ["10.0.0.4"] }));
+    expect(called("ip")).toContain("addr show");
+    expect(run).toMatchObject({ status: 0, stderr: expect.stringContaining(`applied ${digestOf(next)}`) });
+    expect(checks()).toMatchObject({ failed: [], digest: digestOf(next) });
+    expect(inside("ipset", ["save", "hc-peers4"]).stdout).toContain("10.0.0.4");
   });
 
   it("says so when what was there before cannot be put back, and the next look repairs it", () => {
