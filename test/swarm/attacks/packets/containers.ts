@@ -7,7 +7,8 @@ const metadata: Omit<Question, "label" | "must"> = {
   address: "169.254.169.254",
   port: 80,
   request: "GET /hetzner/v1/userdata HTTP/1.0\r\nHost: 169.254.169.254\r\n\r\n",
-  expect: "#cloud-config",
+  // What follows may be packed.
+  expect: "HTTP/1.1 200 OK\r\n",
 };
 
 const metadataFrom = (name: string, container: string, what: string): PacketAttack => ({
