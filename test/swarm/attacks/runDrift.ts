@@ -63,7 +63,8 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
     const rest = await failedChecks();
     if (rest.length > 0) throw new Error(`still wrong after the check: ${rest.join(", ")}`);
     if ((await journal("drifted:")) === 0) throw new Error("the check repaired it and did not say so in the journal");
-    await world.mustBeAsBefore(node);
+    // Docker starts containers one after the other.
+    await world.mustBeAsBefore(node, attack.restoresDocker === undefined ? undefined : 400);
     const byDocker = attack.restoresDocker === undefined ? "" : ", and what is Docker's by Docker's restart";
     return {
       detail: `caught by ${caught.join(", ")}; repaired by the check${byDocker}; ${meanwhile}`,
