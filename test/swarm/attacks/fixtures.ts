@@ -85,11 +85,12 @@ async function startContainers(cluster: Opened["cluster"], node: ClusterNode, in
      modprobe sctp; echo sctp >/etc/modules-load.d/sctp.conf
      docker network create --opt com.docker.network.bridge.name=attk0 attk >/dev/null
      docker network create --ipv6 --subnet fd00:a77:${index}::/64 v6net >/dev/null
+     # Always: Docker stops what it finds running when it starts after a SIGKILL, and takes "unless-stopped" to have been stopped.
      # Attaching to an overlay waits 20 s for the manager and no longer, which emulated machines may need.
      start() {
        name=$1; shift
        for attempt in 1 2 3 4 5; do
-         docker run --detach --restart unless-stopped --name "$name" "$@" >/dev/null && return 0
+         docker run --detach --restart always --name "$name" "$@" >/dev/null && return 0
          docker rm -f "$name" >/dev/null
        done
        return 1

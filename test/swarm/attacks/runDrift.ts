@@ -1,7 +1,7 @@
 /** Breaks a node's rules, sees the verifier name it, and lets the timer's check do its work. */
 import { unanswered, underFlood } from "./floods.js";
 import type { DriftAttack } from "./types.js";
-import type { World } from "./world.js";
+import { dockerStartSeconds, type World } from "./world.js";
 
 /** Published by a container, and a listener on the host's network. */
 const published = 8083;
@@ -63,8 +63,7 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
     const rest = await failedChecks();
     if (rest.length > 0) throw new Error(`still wrong after the check: ${rest.join(", ")}`);
     if ((await journal("drifted:")) === 0) throw new Error("the check repaired it and did not say so in the journal");
-    // Docker starts containers one after the other.
-    await world.mustBeAsBefore(node, attack.restoresDocker === undefined ? undefined : 400);
+    await world.mustBeAsBefore(node, attack.restoresDocker === undefined ? undefined : dockerStartSeconds);
     const byDocker = attack.restoresDocker === undefined ? "" : ", and what is Docker's by Docker's restart";
     return {
       detail: `caught by ${caught.join(", ")}; repaired by the check${byDocker}; ${meanwhile}`,

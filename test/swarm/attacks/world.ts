@@ -44,6 +44,9 @@ export type Question = Pick<Probe, "network" | "address" | "port"> &
     readonly closedAnyway?: string | undefined;
   };
 
+/** How long Docker may take on an emulated processor until all containers answer: it starts them one after the other. */
+export const dockerStartSeconds = 400;
+
 const bothFamilies: readonly string[] = ["IPv4", "IPv6"];
 
 /** Of the outside machine. */
@@ -338,7 +341,7 @@ export class World {
    * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. Its container may be
    * on its way still. `families`: where it answers; default: both. `seconds`: how long it may take; default: 120.
    */
-  async listens(node: ClusterNode, port = 8083, families = bothFamilies, seconds = 120): Promise<void> {
+  async listens(node: ClusterNode, port = 8083, { families = bothFamilies, seconds = 120 } = {}): Promise<void> {
     const what = `${port} answers on the node itself, without which its silence proves nothing`;
     const kind = meshPorts.includes(port) ? "connect" : "answer";
     await eventually(what, seconds, async () => {

@@ -1,6 +1,6 @@
 /** The host agent when something fails half-way: the rules, sets and files of before are all there again, in every table. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { renderBundle } from "../firewall";
@@ -130,6 +130,60 @@ exec /usr/sbin/ipset "$@"`,
     expect(checks()).toMatchObject({ failed: [], digest: digestOf(next) });
     expect(inside("ipset", ["save", "hc-peers4"]).stdout).toContain("10.0.0.4");
   });
+
+  it("ends the refused flows of one family when those of the other cannot be listed", () => {
+    agent(["apply"], old);
+    const flow = (from: string, to: string) =>
+      `tcp 6 299 ESTABLISHED src=${from} dst=${to} sport=40000 dport=7000 src=${to} dst=${from} sport=7000 dport=40000 [ASSURED] mark=0 use=1`;
+    const ended = join(home, "bin/ended");
+    standIn(
+      "conntrack",
+      `case "$*" in
+  *ipv4) exit 1 ;;
+  *ipv6) echo '${flow("2001:db8::9", "2001:db8::1")}' ;;
+  -R*) cp "$2" '${ended}' ;;
+esac`,
+    );
+    expect(agent(["apply"], next).status).toBe(0);
+    expect(readFileSync(ended, "utf8")).toBe("-D -p tcp -s 2001:db8::9 -d 2001:db8::1 --sport 40000 --dport 7000\n");
+  });
+
+  // Room counts bytes; a file system may have no more files first.
+  it("changes nothing, and waits for no confirmation, when no more files can be made", () => {
+    const path = join(root, "run/hcloud-iptables");
+    mkdirSync(path, { recursive: true });
+    const disk = ["-t", "tmpfs", "-o", "size=16m,nr_inodes=60,mode=700", "tmpfs", path];
+    expect(spawnSync("mount", disk).status).toBe(0);
+    try {
+      expect(agent(["apply"], old).status).toBe(0);
+      const rules = everything();
+      const statuses = Array.from({ length: 28 }, (_, i) => i + 4).map((left) => {
+        const fill = `cd "$1"; i=0; while : 2>/dev/null >"spare$i"; do i=$((i + 1)); done; true`;
+        spawnSync("sh", ["-c", fill, "sh", path]);
+        for (const file of readdirSync(path)
+          .filter((name) => name.startsWith("spare"))
+          .slice(0, left))
+          rmSync(join(path, file));
+        const run = agent(["apply", "--probation", "60"], next);
+        if (run.status !== 0) {
+          expect({ left, status: run.status, said: run.stderr, rules: everything() === rules }).toMatchObject({
+            left,
+            rules: true,
+          });
+          expect({ left, waits: existsSync(join(root, "var/lib/hcloud-iptables/probation")) }).toEqual({
+            left,
+            waits: false,
+          });
+        } else agent(["apply"], old);
+        return run.status;
+      });
+      // The controls: with few it fails, with enough it is applied.
+      expect(statuses[0]).not.toBe(0);
+      expect(statuses.at(-1)).toBe(0);
+    } finally {
+      spawnSync("umount", [path]);
+    }
+  }, 120_000);
 
   it("says so when what was there before cannot be put back, and the next look repairs it", () => {
     agent(["apply"], old);

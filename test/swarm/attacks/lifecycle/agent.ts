@@ -2,7 +2,7 @@
 import { attackPolicy, bundleFor } from "../bundles.js";
 import { unanswered, underFlood } from "../floods.js";
 import type { LifecycleAttack } from "../types.js";
-import type { World } from "../world.js";
+import { dockerStartSeconds, type World } from "../world.js";
 
 const agent = "/opt/hcloud-iptables.sh";
 /** Everything that filters, without counters: equal text is equal rules. */
@@ -162,7 +162,7 @@ export const agentAttacks: readonly LifecycleAttack[] = [
         await world.ssh(node, "systemd-run --quiet --on-active=1 systemctl reboot");
         await world.rebooted(node, id);
         // The control: Docker publishes its ports again behind these rules. It waits for a swarm that it cannot reach.
-        await world.listens(node, 8083, undefined, 400);
+        await world.listens(node, 8083, { seconds: dockerStartSeconds });
       });
       const quiet = unanswered(flooded);
       const [open] = await world.ask({ kind: "outside" }, [

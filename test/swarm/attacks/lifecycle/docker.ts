@@ -2,7 +2,7 @@
 import { eventually, watched } from "../../../harness/src/index.js";
 import { unanswered, underFlood } from "../floods.js";
 import type { LifecycleAttack } from "../types.js";
-import type { World } from "../world.js";
+import { dockerStartSeconds, type World } from "../world.js";
 
 /** Docker goes and comes back: nothing may come in, and what is open must answer again. */
 async function through(world: World, command: string): Promise<string> {
@@ -18,7 +18,7 @@ async function through(world: World, command: string): Promise<string> {
         node,
         async () => {
           await world.ssh(node, command);
-          await world.mustBeAsBefore(node, 400);
+          await world.mustBeAsBefore(node, dockerStartSeconds);
         },
         [8083, 8080, 8081],
       ),
@@ -73,9 +73,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
     run: (world) =>
       through(
         world,
-        // Docker stops the containers that it finds running when it starts, and takes "unless-stopped" to have been stopped by that.
-        `docker update --restart always $(docker ps -qf name=^c-) >/dev/null
-         pid=$(systemctl show -P MainPID docker); kill -9 "$pid"
+        `pid=$(systemctl show -P MainPID docker); kill -9 "$pid"
          for i in $(seq 240); do
            [ "$(systemctl show -P MainPID docker)" != "$pid" ] && systemctl is-active --quiet docker && exit 0; sleep 1
          done; exit 1`,
@@ -188,29 +186,22 @@ json.dump(options, open(path, "w"))
 EOF
          systemctl restart docker`,
       );
-      for (const port of [443, 8083, 8084, 8888]) await world.listens(node, port, ["IPv4"]);
+      for (const port of [443, 8083, 8084, 8888]) await world.listens(node, port, { families: ["IPv4"] });
       // Up to Docker 26 docker-proxy alone serves IPv6; later, bridges that have it.
       const rules = "ip6tables -t nat -S | grep -c -- '--dport 8888 .*DNAT' || :";
       const served = Number(await world.ssh(node, rules)) > 0;
       if (served) for (const port of [8084, 8888]) await world.listens(node, port);
+      const overIpv6 = [
+        { label: "closed [IPv6]:8084/tcp", must: "closed", network: "tcp6", address: node.publicIpv6, port: 8084 },
+        { label: "open [IPv6]:8888/tcp", must: "open", network: "tcp6", address: node.publicIpv6, port: 8888 },
+      ] as const;
       const seen = await world.ask({ kind: "outside" }, [
         { label: "closed 8083/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8083 },
         { label: "closed 8084/tcp", must: "closed", network: "tcp4", address: node.publicIpv4, port: 8084 },
         { label: "closed 9002/udp", must: "closed", network: "udp4", address: node.publicIpv4, port: 9002 },
         { label: "open 443/tcp", must: "open", network: "tcp4", address: node.publicIpv4, port: 443 },
         { label: "open 8888/tcp", must: "open", network: "tcp4", address: node.publicIpv4, port: 8888 },
-        { label: "closed [IPv6]:8084/tcp", must: "closed", network: "tcp6", address: node.publicIpv6, port: 8084 },
-        ...(served
-          ? [
-              {
-                label: "open [IPv6]:8888/tcp",
-                must: "open",
-                network: "tcp6",
-                address: node.publicIpv6,
-                port: 8888,
-              } as const,
-            ]
-          : []),
+        ...(served ? overIpv6 : []),
       ]);
       const wrong = seen.filter(({ must, open }) => open !== (must === "open"));
       if (wrong.length > 0)
@@ -222,8 +213,8 @@ EOF
       );
       const failed = report.checks.filter(({ passed }) => !passed).map(({ name }) => name);
       if (failed.length > 0) throw new Error(`the verification fails: ${failed.join(", ")}`);
-      const served6 = served ? "both families" : "IPv4 (over IPv6 this Docker serves nothing without docker-proxy)";
-      return `closed ports closed and open ports open without docker-proxy, ${served6}; verification passes`;
+      const where = served ? "both families" : "IPv4 (over IPv6 this Docker serves nothing without docker-proxy)";
+      return `closed ports closed and open ports open without docker-proxy, ${where}; verification passes`;
     },
   },
 ];

@@ -144,7 +144,7 @@ export const policyAttacks: readonly LifecycleAttack[] = [
         if (Number(held) !== sources) throw new Error(`the set has ${held.trim()} networks`);
         await world.ssh(node, `${agent} apply </run/few`);
       }
-      // The best of eight: an emulated processor counts what it waits for the host as its own.
+      // The best of them: an emulated processor counts what it waits for the host as its own.
       const best = Math.min(...spent);
       if (best >= cpuSeconds) throw new Error(`${spent.map((one) => one.toFixed(2)).join(", ")} s of CPU`);
       return `${best.toFixed(2)} s of CPU at best (${spent.map((one) => one.toFixed(2)).join(", ")})`;

@@ -55,11 +55,18 @@ plan_sets() {
     }' src=is "$WORK/live.sets" src=peers "$WORK/peer-sets" src=wanted "$1/sets"
 }
 
-# change_sets WHEN: `new`, after which rules that name those can be tested; `early` or `late`, each set in one step.
+# make_sets: those that are missing; rules that name them can then be tested.
+make_sets() {
+  [ -s "$WORK/sets.new" ] || return 0
+  true >"$WORK/live.sets"
+  ipset restore <"$WORK/sets.new"
+}
+
+# change_sets WHEN: `early` or `late`, each set in one step.
 change_sets() {
   [ -s "$WORK/sets.$1" ] || return 0
   true >"$WORK/live.sets"
-  if [ "$1" = new ]; then ipset restore <"$WORK/sets.new"; else swap_in "$WORK/sets.$1"; fi
+  swap_in "$WORK/sets.$1"
 }
 
 # drop_sets: those that went. The kernel lets go of a set a moment after the last rule that names it: what is still held is
@@ -72,7 +79,7 @@ drop_sets() {
 # load_peers FILE: one address a line.
 load_peers() {
   make_nothing
-  { plan_sets "$WORK/nothing" && change_sets new; } || return 1
+  { plan_sets "$WORK/nothing" && make_sets; } || return 1
   forget_live
   awk '{ print "add", ($0 ~ /:/ ? "hc-peers6" : "hc-peers4"), $0 }' "$1" >"$WORK/peer-elements"
   swap_in "$WORK/peer-sets" "$WORK/peer-elements"
@@ -82,7 +89,7 @@ stored_peers() { [ ! -e "$ETC/peers" ] || cat "$ETC/peers"; }
 
 # snapshot_sets: all live sets, asked for once; `forget_live` after each change.
 snapshot_sets() {
-  [ -s "$WORK/live.sets" ] || ipset save >"$WORK/live.sets" 2>/dev/null
+  [ -s "$WORK/live.sets" ] || ipset save >"$WORK/live.sets"
 }
 
 # compare_sets DIRECTORY: `NAME<tab>EXPECTED<tab>FOUND` for each set of the payload, and for the peers' as one. The size that a

@@ -123,7 +123,7 @@ save_live() {
 # the belt in mangle and filter, each either old or new, and the belt passes whatever its filter does.
 load_rules() {
   readable || return 3
-  { plan_sets "$1" && change_sets new; } || return 3
+  { plan_sets "$1" && make_sets; } || return 3
   test_rules "$1" || {
     # Docker may have changed its chains in between: once more, from what is there now.
     forget_live

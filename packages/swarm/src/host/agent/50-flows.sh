@@ -7,10 +7,9 @@
 # port) that must live a little longer, or empty.
 end_refused_flows() {
   command -v conntrack >/dev/null || return 0
-  # Without them the host's own flows would be judged as those of containers: all live on.
-  ip -o addr show >"$WORK/addresses" || return 0
+  # Without addresses the host's own flows would be judged as those of containers: all live on.
+  { empty "$WORK" sockets && ip -o addr show >"$WORK/addresses"; } || return 0
   { conntrack -L -f ipv4; conntrack -L -f ipv6; } >"$WORK/flows" 2>/dev/null || :
-  : >"$WORK/sockets"
   refused_flows "$1" "$2" >"$WORK/refused" || say 'the flows could not be judged: all live on'
   # A program of the host that answers at this very moment would bring its flow back, as one that it began.
   while read -r line; do
