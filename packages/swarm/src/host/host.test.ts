@@ -289,8 +289,8 @@ describe("programs", () => {
 
   it("the embedded agent is the one in agent/ and units/", async () => {
     const { agentSources } = (await import(join(__dirname, "../../scripts/embed-agent.mjs"))) as {
-      agentSources(): string;
+      agentSources(): Promise<string>;
     };
-    expect(readFileSync(join(__dirname, "agentSources.ts"), "utf8")).toBe(agentSources());
+    expect(readFileSync(join(__dirname, "agentSources.ts"), "utf8")).toBe(await agentSources());
   });
 });

@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { stringify } from "yaml";
 import { type Additions, noAdditions } from "./additions";
-import { agentScript, unitFiles } from "./agentSources";
+import { agentPacked, unitFiles } from "./agentSources";
 import { daemonJson, versionedOptions } from "./dockerOptions";
 import { setupProgram } from "./setup";
 import type { WayOut } from "./wayOut";
@@ -61,7 +61,7 @@ function readable(plan: Contents): string {
 }
 
 /**
- * Packed once, which takes less than packing file by file: base64 of gzip, as cloud-init's data source for Hetzner Cloud has it
+ * All but the agent packed once, which takes less than packing file by file: base64 of gzip, as cloud-init's data source for Hetzner Cloud has it
  * (`maybe_b64decode` in DataSourceHetzner.py; what it decodes is unpacked as all user-data is).
  */
 function packedWhole(plan: Contents): string {
@@ -80,7 +80,7 @@ function cloudConfig(plan: Contents, { large, any }: { large: Writing; any: Writ
     ssh_pwauth: false,
     // Files come before anything is installed, so Docker finds its drop-in at its very first start.
     write_files: [
-      large("/opt/hcloud-iptables.sh", "0755", agentScript),
+      { path: "/opt/hcloud-iptables.sh", permissions: "0755", encoding: "gz+b64", content: agentPacked },
       ...Object.entries(unitFiles).map(([name, text]) => any(unitPath(name), "0644", text)),
       large("/etc/hcloud-iptables/payload", "0600", payload),
       plain(

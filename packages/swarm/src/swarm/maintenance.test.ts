@@ -1,12 +1,12 @@
 /** Maintenance, as the program asks for it: which steps there are, in what order, on which host, and which have nothing to do. */
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { parse } from "yaml";
 import type { MaintenanceArgs, SwarmClusterArgs } from "../args/components";
 import { planCluster } from "../plan/cluster";
 import { bootstrapHostKey } from "../remote/sshKey";
 import { type FakeCloud, type FakeOptions, isSecret, known, plain, tokens } from "../testing/fakeCloud";
 import { madeCluster } from "../testing/madeCluster";
+import { filesOf } from "../testing/userDataFiles";
 
 const { privateKey } = bootstrapHostKey("a test", "key", "pair");
 const pools: SwarmClusterArgs["pools"] = {
@@ -109,14 +109,12 @@ describe("maintenance", () => {
   });
 
   it("lets servers that are made have had it, and those of other programs boot as before", async () => {
-    const filesOf = (cloud: FakeCloud): { path: string; content: string }[] =>
-      parse(plain(cloud.inputsOf("prod-w1").userData)).write_files;
-    const record = (cloud: FakeCloud) =>
-      filesOf(cloud).find(({ path }) => path === "/var/lib/hcloud-swarm/maintenance");
-    expect(record((await up({ number: 7 })).cloud)?.content).toBe("7 new - ok\n");
+    const born = (cloud: FakeCloud) => filesOf(plain(cloud.inputsOf("prod-w1").userData));
+    const record = (cloud: FakeCloud) => born(cloud).get("/var/lib/hcloud-swarm/maintenance");
+    expect(record((await up({ number: 7 })).cloud)).toBe("7 new - ok\n");
     const [none, version] = [(await up(undefined)).cloud, (await up({ dockerVersion: "28.5" })).cloud];
     expect(record(none)).toBeUndefined();
-    expect(filesOf(version)).toEqual(filesOf(none));
+    expect(born(version)).toEqual(born(none));
   });
 });
 
