@@ -50,7 +50,7 @@ describe("additions in user-data", () => {
   });
 
   it("are packed with everything else where they would not fit", () => {
-    const noise = Array.from({ length: 900 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+    const noise = Array.from({ length: 1300 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
     const additions = { ...noAdditions, writeFiles: [{ path: "/opt/noise", content: noise, permissions: "0600" }] };
     const text = userData({ ...plan, additions });
     expect(text).toMatch(/^[A-Za-z0-9+/]+=*$/);

@@ -5,7 +5,9 @@
 # shellcheck disable=SC2034
 set -eu
 LC_ALL=C
-export LC_ALL
+# Or glibc looks at resolv.conf for each address that ipset reads, which is a fifth of what ten thousand of them cost.
+RES_OPTIONS=no-reload
+export LC_ALL RES_OPTIONS
 # The same order in which dockerd looks for iptables. HC_PATH puts stand-ins in front, in tests.
 PATH=${HC_PATH:+$HC_PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -38,7 +40,10 @@ make_workspace() {
     mkdir -p "$ETC" "$VAR" "$RUN"
     chmod 700 "$ETC" "$VAR" "$RUN"
   fi
-  WORK=$(mktemp -d "$RUN/work.XXXXXX")
+  # One that is there already is of a process that was killed and had the same number.
+  WORK=$RUN/work.$$
+  [ ! -e "$WORK" ] || rm -rf "$WORK"
+  mkdir "$WORK" "$WORK/new" "$WORK/before"
   trap 'rm -rf "$WORK"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # Taking a bundle apart. Untrusted until it has passed: a malformed one changes nothing.
 
-# split_bundle FILE DIRECTORY: writes `payload`, `hooks`, `sets`, `4`, `6` and `peers`, those that the bundle has. Only what we
+# split_bundle FILE DIRECTORY, `-` for the standard input: writes `payload`, `hooks`, `sets`, `4`, `6` and `peers`, those that the bundle has. Only what we
 # would write ourselves passes (our chains, our sets): a bundle must not be able to touch anything else. One program for all of
 # it, for starting programs is what costs on a small machine; and no text that grows line by line, which costs its square.
 split_bundle() {
-  mkdir -p "$2"
+  [ -d "$2" ] || mkdir "$2"
   malformed=$(awk -v dir="$2" -v head="$BUNDLE_HEAD" '
     function refuse(text) { if (!refused) print text; refused = 1; exit }
     function set_name(name) { return name ~ /^hc-[a-z0-9-]+$/ && length(name) <= 31 && name !~ /^hc-peers[46]$/ }
@@ -13,6 +13,7 @@ split_bundle() {
       if (section == "hooks") return line ~ /^(nat|raw|mangle|filter) [A-Z-]+ (HC-[A-Z]+|DOCKER-USER)$/
       if (section == "sets") {
         if (!set_name($2)) return 0
+        name = $2
         if ($1 == "add") return NF == 3 && $3 ~ /^[0-9a-fA-F.:\/]+$/
         return line ~ /^create [^ ]+ hash:net family inet6? hashsize [0-9]+ maxelem [0-9]+$/
       }
@@ -26,6 +27,8 @@ split_bundle() {
       next
     }
     ended { refuse("malformed bundle: text after the end") }
+    # Most lines, where there are many.
+    section == "sets" && $1 == "add" && $2 == name && NF == 3 && $3 !~ /[^0-9a-fA-F.:\/]/ { print >file; print >kept; next }
     /^### end$/ { ended = 1; print >kept; next }
     /^### / {
       section = substr($0, 5)

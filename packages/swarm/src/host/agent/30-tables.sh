@@ -34,22 +34,46 @@ DOCKERS='function dockers(line) {
   return line ~ /^-A (INPUT -p udp .* --pol none .* -m (bpf|u32) .* -j DROP|POSTROUTING .* -j MASQUERADE)$/
 }'
 
-# family_text FAMILY DIRECTORY: one transaction a table. Our chains are replaced; each jump becomes the first rule of its chain
-# and its only one, and stays untouched where it is; chains of ours that the payload no longer has leave, and the jumps to them.
-# What HC-RAW drops (it does nothing else) and the payload no longer does, it drops until the rest is in force.
-family_text() {
-  snapshot "$1"
+# plan_rules DIRECTORY: what loads its rules, as files in $WORK, `load.4` and `load.6`: one transaction a table. Our chains are
+# replaced; each jump becomes the first rule of its chain and its only one, and stays untouched where it is; chains of ours that
+# the payload no longer has leave, and the jumps to them. What HC-RAW drops (it does nothing else) and the payload no longer does,
+# it drops until the rest is in force. Tables are known by their family as well: `4 filter`.
+plan_rules() {
+  snapshot 4
+  snapshot 6
+  empty "$WORK" load.4 load.6 || return 1
   # The jumps of a saved state differ by family.
-  hooks=$2/hooks.$1
-  [ -e "$hooks" ] || hooks=$2/hooks
-  awk -v tables="$TABLES" "$DOCKERS"'
+  if [ -e "$1/hooks.4" ]; then set -- "$1" "$1/hooks.4" "$1/hooks.6"; else set -- "$1" "$1/hooks" "$1/hooks"; fi
+  awk -v tables="$TABLES" -v to="$WORK/load." "$DOCKERS"'
     function jump_to_ours(key) {
       return ($(NF - 1) == "-j" || $(NF - 1) == "-g") && $NF ~ /^HC-/ || key in hook && $0 == "-A " $2 " -j " hook[key]
     }
-    src == "hooks" { hook[$1 " " $2] = $3; hooked[$1] = hooked[$1] " " $2; next }
-    /^\*/ { table = substr($0, 2); next }
+    function transaction(v, name, table,   text, goners, leaving, edited, where, k, key, jump) {
+      text = ""
+      # Docker makes DOCKER-USER itself, but not before our rules have to be in, and for IPv6 not in every version. With -N the
+      # transaction fails, rather than flush the chain, when Docker makes it at this very moment.
+      if (name == "filter" && hooked[table] ~ /DOCKER-USER/ && !((table, "DOCKER-USER") in there)) text = text "-N DOCKER-USER\n"
+      text = text body[table]
+      if (name == "raw") text = text leaves[v]
+      goners = split(gone[table], leaving, " ")
+      for (k = 1; k <= goners; k++) text = text "-F " leaving[k] "\n"
+      edited = split(chains[table] " " hooked[table], where, " ")
+      for (k = 1; k <= edited; k++) {
+        key = table " " where[k]
+        if (key in done) continue
+        done[key] = 1
+        jump = key in hook ? "-A " where[k] " -j " hook[key] : ""
+        if (jump != "" && jumps[key] == 1 && first[key] == jump) continue
+        text = text deletes[key]
+        if (jump != "") text = text "-I " where[k] " 1 -j " hook[key] "\n"
+      }
+      for (k = 1; k <= goners; k++) text = text "-X " leaving[k] "\n"
+      if (text != "") printf "*%s\n%sCOMMIT\n", name, text >(to v)
+    }
+    src == "hooks" { table = v " " $1; hook[table " " $2] = $3; hooked[table] = hooked[table] " " $2; next }
+    /^\*/ { table = v " " substr($0, 2); next }
     src == "must" && /^:/ { mine[table, substr($1, 2)] = 1; body[table] = body[table] $0 "\n"; next }
-    src == "must" && $1 == "-A" { body[table] = body[table] $0 "\n"; known[$0]; next }
+    src == "must" && $1 == "-A" { body[table] = body[table] $0 "\n"; known[v $0]; next }
     src == "must" { next }
     /^:/ {
       name = substr($1, 2)
@@ -57,7 +81,7 @@ family_text() {
       if (name ~ /^HC-/ && !((table, name) in mine)) gone[table] = gone[table] " " name
       next
     }
-    $2 == "HC-RAW" && $NF == "DROP" && !($0 in known) { leaves = leaves $0 "\n" }
+    $2 == "HC-RAW" && $NF == "DROP" && !(v $0 in known) { leaves[v] = leaves[v] $0 "\n" }
     $1 == "-A" && $2 !~ /^HC-/ {
       key = table " " $2
       if (!(key in first) && !dockers($0)) first[key] = $0
@@ -68,32 +92,12 @@ family_text() {
     }
     END {
       count = split(tables, order, " ")
-      for (i = 1; i <= count; i++) {
-        table = order[i]
-        text = ""
-        # Docker makes DOCKER-USER itself, but not before our rules have to be in, and for IPv6 not in every version. With -N the
-        # transaction fails, rather than flush the chain, when Docker makes it at this very moment.
-        if (table == "filter" && hooked[table] ~ /DOCKER-USER/ && !((table, "DOCKER-USER") in there)) text = text "-N DOCKER-USER\n"
-        text = text body[table]
-        if (table == "raw") text = text leaves
-        goners = split(gone[table], leaving, " ")
-        for (k = 1; k <= goners; k++) text = text "-F " leaving[k] "\n"
-        edited = split(chains[table] " " hooked[table], where, " ")
-        for (k = 1; k <= edited; k++) {
-          key = table " " where[k]
-          if (key in done) continue
-          done[key] = 1
-          jump = key in hook ? "-A " where[k] " -j " hook[key] : ""
-          if (jump != "" && jumps[key] == 1 && first[key] == jump) continue
-          text = text deletes[key]
-          if (jump != "") text = text "-I " where[k] " 1 -j " hook[key] "\n"
-        }
-        for (k = 1; k <= goners; k++) text = text "-X " leaving[k] "\n"
-        if (text != "") printf "*%s\n%sCOMMIT\n", table, text
+      for (v = 4; v <= 6; v += 2) {
+        for (i = 1; i <= count; i++) transaction(v, order[i], v " " order[i])
+        if (leaves[v] != "") printf "*raw\n%sCOMMIT\n", body[v " raw"] >(to v)
       }
-      if (leaves != "") printf "*raw\n%sCOMMIT\n", body["raw"]
     }
-  ' src=hooks "$hooks" src=must "$2/$1" src=is "$WORK/live.$1"
+  ' v=4 src=hooks "$2" src=must "$1/4" src=is "$WORK/live.4" v=6 src=hooks "$3" src=must "$1/6" src=is "$WORK/live.6"
 }
 
 # save_live DIRECTORY: our chains, jumps and sets as they are now, in the form of a payload, for the way back.
@@ -134,10 +138,9 @@ load_rules() {
   }
   change_sets early || return 4
   for family in 4 6; do
-    commit "$1" "$family" || {
+    commit || {
       forget_live
-      family_text "$family" "$1" >"$WORK/load.$family"
-      commit "$1" "$family" || {
+      { plan_rules "$1" && commit; } || {
         forget_live
         return 4
       }
@@ -157,15 +160,16 @@ hand_on() {
   done <"$1/hooks"
 }
 test_rules() {
+  true >"$WORK/refused"
+  plan_rules "$1" || return 1
   for family in 4 6; do
-    family_text "$family" "$1" >"$WORK/load.$family"
     tool "$family" -restore -w 30 --noflush --test <"$WORK/load.$family" >"$WORK/test.$family" 2>&1 || {
       echo "the rules for IPv$family are refused: $(head -n 3 "$WORK/test.$family")" >"$WORK/refused"
       return 1
     }
   done
 }
-commit() { tool "$2" -restore -w 30 --noflush <"$WORK/load.$2"; }
+commit() { tool "$family" -restore -w 30 --noflush <"$WORK/load.$family"; }
 
 # compare_rules DIRECTORY FAMILY: `NAME<tab>EXPECTED<tab>FOUND` for each chain and each jump of the payload.
 compare_rules() {

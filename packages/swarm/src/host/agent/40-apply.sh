@@ -82,7 +82,7 @@ load_file() {
 
 # put FILE TARGET: as a whole or not at all, also when the disk is full.
 put() {
-  if cp "$1" "$2.new" && sync "$2.new" && mv "$2.new" "$2"; then return 0; fi
+  if dd if="$1" of="$2.new" bs=1M conv=fsync status=none && mv "$2.new" "$2"; then return 0; fi
   rm -f "$2.new"
   return 1
 }
@@ -143,8 +143,7 @@ apply() {
     esac
     shift
   done
-  cat >"$WORK/bundle"
-  split_bundle "$WORK/bundle" "$WORK/new"
+  split_bundle - "$WORK/new"
   [ -z "$keep" ] || keep_swarm "$WORK/new"
   # A lost connection must not leave half of it.
   trap '' HUP INT TERM PIPE

@@ -97,8 +97,9 @@ check_egress() {
 
 # What `apply` would do now but for putting the same rules again: chains of ours that are left over, jumps that are not ours.
 check_again() {
+  plan_rules "$WORK/stored"
   for family in 4 6; do
-    again=$(family_text "$family" "$WORK/stored" | grep -m 1 -E '^-([DIFXN]) ' || :)
+    again=$(grep -m 1 -E '^-([DIFXN]) ' "$WORK/load.$family" || :)
     check "apply-again-changes-nothing-v$family" nothing "${again:-nothing}"
   done
 }

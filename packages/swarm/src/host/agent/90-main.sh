@@ -37,10 +37,9 @@ status() {
 unload() {
   readable || die 4 'nothing was removed'
   make_nothing
-  plan_sets "$WORK/nothing" || die 4 'nothing was removed'
+  { plan_sets "$WORK/nothing" && plan_rules "$WORK/nothing"; } || die 4 'nothing was removed'
   for family in 4 6; do
-    family_text "$family" "$WORK/nothing" >"$WORK/load.$family"
-    commit "$WORK/nothing" "$family" || die 4 "the rules for IPv$family could not be removed"
+    commit || die 4 "the rules for IPv$family could not be removed"
   done
   forget_live
   for family in 4 6; do drop_docker_user "$family"; done
