@@ -44,6 +44,21 @@ const containers: readonly (readonly [string, string, string])[] = [
 /** Containers that must run on each node: tasks and those of `containers`. */
 export const containerCount = services.length + containers.length;
 
+/**
+ * On an emulated processor ten containers stop in minutes. Docker waits 15 s for them and leaves them running, so that its next
+ * start does not get them back ("task already exists"); systemd kills Docker after 90 s.
+ */
+const patience = `set -eu
+  python3 -c '
+import json
+path = "/etc/docker/daemon.json"
+options = json.load(open(path))
+options["shutdown-timeout"] = 500
+json.dump(options, open(path, "w"), indent=2)'
+  printf '[Service]\\nTimeoutStopSec=600\\n' >/etc/systemd/system/docker.service.d/20-patience.conf
+  systemctl daemon-reload
+  systemctl reload docker`;
+
 /** Starts everything and waits until it runs. */
 export async function startFixtures({ cluster, stranger, region }: Opened): Promise<void> {
   const [manager] = cluster.nodes;
@@ -59,6 +74,7 @@ export async function startFixtures({ cluster, stranger, region }: Opened): Prom
   await region.exec("scp", ["-q", ...options, ...identity, await responderBinary(), `${target}:${program}`], {});
   await region.exec("ssh", [...options, ...identity, target, `chmod 755 ${program}; modprobe sctp`], {});
 
+  await Promise.all(cluster.nodes.map((node) => cluster.ssh(node, patience)));
   await cluster.ssh(
     manager,
     `set -eu

@@ -13,6 +13,9 @@ import { ready } from "../lib.js";
 import { holdTimer, payloadOf, run, verify } from "./host.js";
 import { leastMutations, type Outcome, tally } from "./outcomes.js";
 
+/** How many of a thousand and more; `mutations.live.test.ts` makes all of them, in a network namespace. An emulated machine takes ten seconds for each. */
+const ruleCount = Number(process.env.HCS_RULE_MUTATIONS ?? 100);
+
 const outcomes: Outcome[] = [];
 let cluster: Cluster;
 let rules: readonly Mutation[];
@@ -20,7 +23,12 @@ let rules: readonly Mutation[];
 beforeAll(async () => {
   cluster = (await ready()).cluster;
   await holdTimer(cluster);
-  rules = ruleMutations(await payloadOf(cluster));
+  const all = ruleMutations(await payloadOf(cluster));
+  // Spread evenly, for neighbours are the same edit of another rule, or another edit of the same.
+  rules = all.filter(
+    (_, index) => Math.floor(((index + 1) * ruleCount) / all.length) > Math.floor((index * ruleCount) / all.length),
+  );
+  say(`${rules.length} of ${all.length} mutations of rules, jumps and sets`);
 });
 
 const failures = (report: Awaited<ReturnType<typeof verify>>) => report.checks.filter((check) => !check.passed);
@@ -56,7 +64,7 @@ test("the kernel's tables behind iptables' back", async () => {
   );
 });
 
-test("every rule, jump and set", async () => {
+test("rules, jumps and sets", async () => {
   await inSessions(rules, 40);
 });
 

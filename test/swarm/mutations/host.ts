@@ -10,7 +10,8 @@ const hold = "/run/systemd/system/hcloud-iptables-check.service.d";
 
 /** The payload in force. */
 export async function payloadOf(cluster: Cluster) {
-  return parsePayload(await cluster.ssh(cluster.manager, "cat /etc/hcloud-iptables/payload"));
+  // What a command prints comes without its last newline, which a payload must have.
+  return parsePayload(`${await cluster.ssh(cluster.manager, "cat /etc/hcloud-iptables/payload")}\n`);
 }
 
 /** @throws where exit status and report do not say the same. */
