@@ -50,8 +50,16 @@ describe("additions in user-data", () => {
   });
 
   it("are packed with everything else where they would not fit", () => {
-    const noise = Array.from({ length: 1300 }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
-    const additions = { ...noAdditions, writeFiles: [{ path: "/opt/noise", content: noise, permissions: "0600" }] };
+    const noiseOf = (length: number) => Array.from({ length }, (_, i) => ((i * 7919) % 9973).toString(36)).join("");
+    const withNoise = (content: string) => ({
+      ...noAdditions,
+      writeFiles: [{ path: "/opt/noise", content, permissions: "0600" }],
+    });
+    // The least that does not fit as it is.
+    let length = 100;
+    while (userData({ ...plan, additions: withNoise(noiseOf(length)) }).startsWith("#")) length += 20;
+    const noise = noiseOf(length);
+    const additions = withNoise(noise);
     const text = userData({ ...plan, additions });
     expect(text).toMatch(/^[A-Za-z0-9+/]+=*$/);
     expect(Buffer.byteLength(text)).toBe(userDataBytes({ ...plan, additions }));

@@ -148,42 +148,80 @@ esac`,
     expect(readFileSync(ended, "utf8")).toBe("-D -p tcp -s 2001:db8::9 -d 2001:db8::1 --sport 40000 --dport 7000\n");
   });
 
-  // Room counts bytes; a file system may have no more files first.
-  it("changes nothing, and waits for no confirmation, when no more files can be made", () => {
+  describe("when no more files can be made", () => {
+    // Room counts bytes; a file system may have no more files first.
     const path = join(root, "run/hcloud-iptables");
-    mkdirSync(path, { recursive: true });
-    const disk = ["-t", "tmpfs", "-o", "size=16m,nr_inodes=60,mode=700", "tmpfs", path];
-    expect(spawnSync("mount", disk).status).toBe(0);
-    try {
-      expect(agent(["apply"], old).status).toBe(0);
-      const rules = everything();
-      const statuses = Array.from({ length: 28 }, (_, i) => i + 4).map((left) => {
-        const fill = `cd "$1"; i=0; while : 2>/dev/null >"spare$i"; do i=$((i + 1)); done; true`;
-        spawnSync("sh", ["-c", fill, "sh", path]);
-        for (const file of readdirSync(path)
-          .filter((name) => name.startsWith("spare"))
-          .slice(0, left))
-          rmSync(join(path, file));
-        const run = agent(["apply", "--probation", "60"], next);
-        if (run.status !== 0) {
-          expect({ left, status: run.status, said: run.stderr, rules: everything() === rules }).toMatchObject({
-            left,
-            rules: true,
-          });
-          expect({ left, waits: existsSync(join(root, "var/lib/hcloud-iptables/probation")) }).toEqual({
-            left,
-            waits: false,
-          });
-        } else agent(["apply"], old);
-        return run.status;
+    const withFewFiles = (body: () => void) => {
+      mkdirSync(path, { recursive: true });
+      const disk = ["-t", "tmpfs", "-o", "size=16m,nr_inodes=60,mode=700", "tmpfs", path];
+      expect(spawnSync("mount", disk).status).toBe(0);
+      try {
+        body();
+      } finally {
+        spawnSync("umount", [path]);
+      }
+    };
+    const named = (beginning: string) => readdirSync(path).filter((name) => name.startsWith(beginning));
+    /** Leaves room for so many more, and no other. */
+    const leave = (files: number) => {
+      const fill = `cd "$1"; i=0; while : 2>/dev/null >"spare$i"; do i=$((i + 1)); done; true`;
+      spawnSync("sh", ["-c", fill, "sh", path]);
+      for (const file of named("spare").slice(0, files)) rmSync(join(path, file));
+    };
+
+    it("changes nothing, waits for no confirmation, and leaves nothing behind", () => {
+      withFewFiles(() => {
+        expect(agent(["apply"], old).status).toBe(0);
+        const rules = everything();
+        const statuses = Array.from({ length: 32 }, (_, left) => {
+          leave(left);
+          const run = agent(["apply", "--probation", "60"], next);
+          const waits = existsSync(join(root, "var/lib/hcloud-iptables/probation"));
+          expect({ left, behind: named("work.") }).toEqual({ left, behind: [] });
+          if (run.status === 0) agent(["apply"], old);
+          else expect({ left, waits, kept: everything() === rules }).toEqual({ left, waits: false, kept: true });
+          return run.status;
+        });
+        // The controls: with few it fails, with enough it is applied.
+        expect(statuses.slice(0, 4)).toEqual([4, 4, 4, 4]);
+        expect(statuses.at(-1)).toBe(0);
       });
-      // The controls: with few it fails, with enough it is applied.
-      expect(statuses[0]).not.toBe(0);
-      expect(statuses.at(-1)).toBe(0);
-    } finally {
-      spawnSync("umount", [path]);
-    }
-  }, 120_000);
+    }, 120_000);
+
+    it("calls no host healthy that it cannot look at", () => {
+      withFewFiles(() => {
+        const verify = () => agent(["verify", "--json"]);
+        expect(agent(["apply"], old).status).toBe(0);
+        expect(verify().status).toBe(0);
+        inside("iptables-nft", ["-N", "HC-OLD"]);
+        const runs = Array.from({ length: 40 }, (_, left) => {
+          leave(left);
+          const { status, stdout } = verify();
+          expect({ left, status }).not.toEqual({ left, status: 0 });
+          expect({ left, behind: named("work.") }).toEqual({ left, behind: [] });
+          return { status, stdout };
+        });
+        // The control: with enough it says what it is.
+        expect(runs.at(-1)).toMatchObject({ status: 1, stdout: expect.stringContaining("HC-OLD") });
+      });
+    }, 120_000);
+  });
+
+  it("plans nothing anew from rules that it cannot read", () => {
+    expect(agent(["apply"], old).status).toBe(0);
+    const before = everything();
+    // Between the first commit, which fails, and the plan that is made anew.
+    failing("iptables-nft-restore", 1, committing);
+    standIn(
+      "ip6tables-nft-save",
+      `[ ! -e '${home}/bin/failed' ] || [ -e '${home}/bin/blind' ] || { echo >'${home}/bin/blind'; exit 1; }; exec /usr/sbin/ip6tables-nft-save`,
+    );
+    const run = agent(["apply"], next);
+    expect(existsSync(join(home, "bin/blind"))).toBe(true);
+    expect([run.status, run.stderr]).toEqual([4, expect.stringContaining("nothing changed")]);
+    expect(run.stderr).not.toContain("COULD NOT BE PUT BACK");
+    expect(everything()).toBe(before);
+  });
 
   it("says so when what was there before cannot be put back, and the next look repairs it", () => {
     agent(["apply"], old);

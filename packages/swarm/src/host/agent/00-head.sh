@@ -40,11 +40,10 @@ make_workspace() {
     mkdir -p "$ETC" "$VAR" "$RUN"
     chmod 700 "$ETC" "$VAR" "$RUN"
   fi
-  # One that is there already is of a process that was killed and had the same number.
   WORK=$RUN/work.$$
-  [ ! -e "$WORK" ] || rm -rf "$WORK"
-  mkdir "$WORK" "$WORK/new" "$WORK/before"
   trap 'rm -rf "$WORK"' EXIT
+  # One that is there already is of a process that was killed and had the same number.
+  { { [ ! -e "$WORK" ] || rm -rf "$WORK"; } && mkdir -m 700 "$WORK" "$WORK/new" "$WORK/before"; } || die 4 "$RUN is full"
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
 }

@@ -18,7 +18,9 @@ split_bundle() {
         return line ~ /^create [^ ]+ hash:net family inet6? hashsize [0-9]+ maxelem [0-9]+$/
       }
       if (section == "peers") return line ~ /^[0-9a-fA-F.:]+$/
-      return line ~ /^(\*(nat|raw|mangle|filter)|COMMIT|:HC-[A-Z]+ - \[0:0\]|-A HC-[A-Z]+ .*)$/
+      if (line ~ /^\*(nat|raw|mangle|filter)$/) return !table++
+      if (line == "COMMIT") return table--
+      return table && line ~ /^(:HC-[A-Z]+ - \[0:0\]|-A HC-[A-Z]+ .*)$/
     }
     NR == 1 {
       if ($0 != head) refuse("this is no payload bundle: its first line is not its header")
@@ -28,7 +30,7 @@ split_bundle() {
     }
     ended { refuse("malformed bundle: text after the end") }
     # Most lines, where there are many.
-    section == "sets" && $1 == "add" && $2 == name && NF == 3 && $3 !~ /[^0-9a-fA-F.:\/]/ { print >file; print >kept; next }
+    section == "sets" && $1 == "add" && $2 == name "" && NF == 3 && $3 !~ /[^0-9a-fA-F.:\/]/ { print >file; print >kept; next }
     /^### end$/ { ended = 1; print >kept; next }
     /^### / {
       section = substr($0, 5)

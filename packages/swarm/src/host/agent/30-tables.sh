@@ -18,10 +18,10 @@ readable() {
   snapshot 4
   snapshot 6
   grep -qs ' is incompatible' "$WORK/live.4" "$WORK/live.6" || return 0
-  for family in 4 6; do
-    hidden=$(unreadable "$family")
+  for v in 4 6; do
+    hidden=$(unreadable "$v")
     [ -z "$hidden" ] || {
-      say "iptables cannot read IPv$family:$hidden. nft -a list ruleset shows the rule that nft put there"
+      say "iptables cannot read IPv$v:$hidden. nft -a list ruleset shows the rule that nft put there"
       return 1
     }
   done
@@ -70,7 +70,7 @@ plan_rules() {
       for (k = 1; k <= goners; k++) text = text "-X " leaving[k] "\n"
       if (text != "") printf "*%s\n%sCOMMIT\n", name, text >(to v)
     }
-    src == "hooks" { table = v " " $1; hook[table " " $2] = $3; hooked[table] = hooked[table] " " $2; next }
+    src == "hooks" { hook[v " " $1 " " $2] = $3; hooked[v " " $1] = hooked[v " " $1] " " $2; next }
     /^\*/ { table = v " " substr($0, 2); next }
     src == "must" && /^:/ { mine[table, substr($1, 2)] = 1; body[table] = body[table] $0 "\n"; next }
     src == "must" && $1 == "-A" { body[table] = body[table] $0 "\n"; known[v $0]; next }
@@ -140,7 +140,7 @@ load_rules() {
   for family in 4 6; do
     commit || {
       forget_live
-      { plan_rules "$1" && commit; } || {
+      { readable && plan_rules "$1" && commit; } || {
         forget_live
         return 4
       }
@@ -160,7 +160,7 @@ hand_on() {
   done <"$1/hooks"
 }
 test_rules() {
-  true >"$WORK/refused"
+  echo 'the rules could not be planned' >"$WORK/refused"
   plan_rules "$1" || return 1
   for family in 4 6; do
     tool "$family" -restore -w 30 --noflush --test <"$WORK/load.$family" >"$WORK/test.$family" 2>&1 || {

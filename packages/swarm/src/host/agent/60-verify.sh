@@ -97,7 +97,7 @@ check_egress() {
 
 # What `apply` would do now but for putting the same rules again: chains of ours that are left over, jumps that are not ours.
 check_again() {
-  plan_rules "$WORK/stored"
+  plan_rules "$WORK/stored" || die 4 'no report: the rules could not be planned'
   for family in 4 6; do
     again=$(grep -m 1 -E '^-([DIFXN]) ' "$WORK/load.$family" || :)
     check "apply-again-changes-nothing-v$family" nothing "${again:-nothing}"
@@ -156,7 +156,7 @@ report() {
       printf "%s%d checks passed, %d failed\n", told, checks - failures, failures >text
       printf "{\"version\":1,\"node\":%s,\"digest\":%s,\"time\":%s,\"passed\":%s,\"checks\":[%s]}\n", \
         quoted(plain(host)), quoted(digest), quoted(time), (failures ? "false" : "true"), list >json
-    }' src=explanations "$WORK/explanations" src=facts "$WORK/facts")
+    }' src=explanations "$WORK/explanations" src=facts "$WORK/facts") || die 4 'the report could not be written'
 }
 
 # How often to look, and how many seconds apart. Docker takes its jump out of FORWARD and puts it back each time it makes a
