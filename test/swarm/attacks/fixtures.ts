@@ -49,12 +49,7 @@ export const containerCount = services.length + containers.length;
  * start does not get them back ("task already exists"); systemd kills Docker after 90 s.
  */
 const patience = `set -eu
-  python3 -c '
-import json
-path = "/etc/docker/daemon.json"
-options = json.load(open(path))
-options["shutdown-timeout"] = 500
-json.dump(options, open(path, "w"), indent=2)'
+  sed -i '1s/{/{\\n  "shutdown-timeout": 500,/' /etc/docker/daemon.json
   printf '[Service]\\nTimeoutStopSec=600\\n' >/etc/systemd/system/docker.service.d/20-patience.conf
   systemctl daemon-reload
   systemctl reload docker`;

@@ -11,10 +11,10 @@ import { type Mutation, ruleMutations } from "../../../packages/swarm/src/verifi
 import { type Cluster, root, say, table } from "../../harness/src/index.js";
 import { ready } from "../lib.js";
 import { holdTimer, payloadOf, run, verify } from "./host.js";
-import { leastMutations, type Outcome, tally } from "./outcomes.js";
+import { leastMutations, type Outcome, sampled, tally } from "./outcomes.js";
 
-/** How many of a thousand and more; `mutations.live.test.ts` makes all of them, in a network namespace. An emulated machine takes ten seconds for each. */
-const ruleCount = Number(process.env.HCS_RULE_MUTATIONS ?? 100);
+/** Of a thousand and more; `mutations.live.test.ts` makes all of them, in a network namespace. An emulated machine takes ten seconds for each. */
+const ruleCount = Number(process.env.HCS_RULE_MUTATIONS || 100);
 
 const outcomes: Outcome[] = [];
 let cluster: Cluster;
@@ -24,10 +24,7 @@ beforeAll(async () => {
   cluster = (await ready()).cluster;
   await holdTimer(cluster);
   const all = ruleMutations(await payloadOf(cluster));
-  // Spread evenly, for neighbours are the same edit of another rule, or another edit of the same.
-  rules = all.filter(
-    (_, index) => Math.floor(((index + 1) * ruleCount) / all.length) > Math.floor((index * ruleCount) / all.length),
-  );
+  rules = sampled(all, ruleCount);
   say(`${rules.length} of ${all.length} mutations of rules, jumps and sets`);
 });
 

@@ -5,6 +5,21 @@ import type { Mutation } from "../../../packages/swarm/src/verification/testing/
 /** How many distinct mutations there must be at least. */
 export const leastMutations = 60;
 
+/**
+ * Some `count` of them, spread evenly, for neighbours are the same edit of another rule or another edit of the same; and the first
+ * of each kind of edit to each kind of thing, whose checks begin with its name: chains, jumps, sets, peers.
+ */
+export function sampled(mutations: readonly Mutation[], count: number): readonly Mutation[] {
+  const every = Math.max(1, Math.ceil(mutations.length / count));
+  const seen = new Set<string>();
+  return mutations.filter(({ kind, caughtBy }, index) => {
+    const group = `${kind} ${caughtBy[0]?.split("-")[0]}`;
+    const first = !seen.has(group);
+    seen.add(group);
+    return first || index % every === 0;
+  });
+}
+
 export interface Outcome {
   readonly mutation: Mutation;
   /** Names of the checks that failed while the mutation was in force. */

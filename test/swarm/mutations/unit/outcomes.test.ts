@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Outcome, tally, whyMissed } from "../outcomes.js";
+import { type Outcome, sampled, tally, whyMissed } from "../outcomes.js";
 
 function outcome(name: string, more: Partial<Outcome> = {}): Outcome {
   const mutation = { name, kind: "delete", apply: `break ${name}`, undo: "mend", caughtBy: ["jump"] };
@@ -28,5 +28,28 @@ describe("the tally", () => {
         ["all", "3", "2"],
       ],
     });
+  });
+});
+
+describe("a sample", () => {
+  const edit = (kind: string, check: string, n: number) => ({
+    ...outcome(`${kind} ${n}`).mutation,
+    kind,
+    caughtBy: [check],
+  });
+  const many = Array.from({ length: 1000 }, (_, n) => edit("delete", "chain-filter-hc-in-v4", n));
+  const all = [
+    ...many,
+    edit("append", "chain-filter-hc-in-v4", 1),
+    edit("delete", "peers", 1),
+    edit("append", "peers", 1),
+  ];
+
+  it("has some of many, and at least one of each kind of edit to each kind of thing", () => {
+    const some = sampled(all, 50);
+    expect(some.length).toBeGreaterThanOrEqual(48);
+    expect(some.length).toBeLessThanOrEqual(53);
+    expect(some.slice(-3)).toEqual(all.slice(-3));
+    expect(sampled(all, 2000)).toEqual(all);
   });
 });

@@ -205,7 +205,15 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do ss -Hltn sport =
   ...[4, 6].map((version) => {
     const tool = version === 4 ? "iptables" : "ip6tables";
     const set = (flavour: string) => `update-alternatives --quiet --set ${tool} /usr/sbin/${tool}-${flavour}`;
-    return mutation("backend", `${tool} is the legacy one`, set("legacy"), set("nft"), `iptables-nft-v${version}`);
+    // Docker may have written there meanwhile, as it does whenever a task comes or goes.
+    const tables = ["nat", "mangle", "filter"];
+    const legacy = `${tool}-legacy`;
+    const module = (table: string) => `ip${version === 4 ? "" : "6"}table_${table}`;
+    const emptied = tables.map(
+      (table) => `${legacy} -t ${table} -F && ${legacy} -t ${table} -X && modprobe -r ${module(table)}`,
+    );
+    const undo = [set("nft"), ...emptied].join("\n");
+    return mutation("backend", `${tool} is the legacy one`, set("legacy"), undo, `iptables-nft-v${version}`);
   }),
   ...[4, 6].map((version) => {
     const tool = version === 4 ? "iptables-legacy" : "ip6tables-legacy";
