@@ -114,7 +114,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
              curl -fsS --unix-socket /var/run/docker.sock -H 'Content-Type: application/json' -d @- http://docker/swarm/join`,
             `${token}\n`,
           );
-          await eventually("the worker's tasks", 180, async () => {
+          await eventually("the worker's tasks", dockerStartSeconds, async () => {
             const running = await world.ssh(
               node,
               "docker ps --format '{{.Names}}' | grep -cE '^(allowed|forbidden)' || :",
@@ -125,7 +125,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
         [8083, 8080, 8081],
       );
       const said = unanswered(flooded);
-      await world.mustBeAsBefore(node, 120);
+      await world.mustBeAsBefore(node, dockerStartSeconds);
       return `${said}; open ports answer after the rejoin`;
     },
   },
