@@ -149,7 +149,7 @@ function mutationsOfHook(version: Version, { table, chain, target }: Hook): read
     ),
     above("an ACCEPT", "-j ACCEPT"),
     above("a RETURN for one port", "-p tcp -m tcp --dport 8080 -j RETURN"),
-    replaced("for one interface only", `${chain === "POSTROUTING" ? "-o" : "-i"} eth0 ${jump}`),
+    replaced("for one interface only", `${["POSTROUTING", "OUTPUT"].includes(chain) ? "-o" : "-i"} eth0 ${jump}`),
     replaced("for TCP only", `-p tcp ${jump}`),
     ...(table === "filter" && chain === "FORWARD"
       ? [mutation("reorder", "second behind a chain of others", ...behindAnother(command, chain))]
