@@ -46,6 +46,8 @@ export type Question = Pick<Probe, "network" | "address" | "port"> &
 
 /** How long Docker may take on an emulated processor until all containers answer: it starts them one after the other. */
 export const dockerStartSeconds = 400;
+/** How long a node may take to go and come back: Docker stops what it runs first. */
+const rebootSeconds = 900;
 
 const bothFamilies: readonly string[] = ["IPv4", "IPv6"];
 
@@ -333,7 +335,7 @@ export class World {
   /** Waits until a node that was told to reboot answers on SSH again. */
   async rebooted(node: ClusterNode, before: string): Promise<void> {
     await this.shells.disconnect(node.name);
-    await eventually(`${node.name} after its reboot`, 300, async () => (await this.bootId(node)) !== before);
+    await eventually(`${node.name} after its reboot`, rebootSeconds, async () => (await this.bootId(node)) !== before);
     await this.shells.reconnect(node.name);
   }
 
