@@ -61,8 +61,8 @@ function readable(plan: Contents): string {
 }
 
 /**
- * All but the agent packed once, which takes less than packing file by file: base64 of gzip, as cloud-init's data source for Hetzner Cloud has it
- * (`maybe_b64decode` in DataSourceHetzner.py; what it decodes is unpacked as all user-data is).
+ * Packed once, which takes less than packing file by file (the agent comes packed already): base64 of gzip, as cloud-init's data
+ * source for Hetzner Cloud has it (`maybe_b64decode` in DataSourceHetzner.py; what it decodes is unpacked as all user-data is).
  */
 function packedWhole(plan: Contents): string {
   return gzipped(cloudConfig(plan, { large: plain, any: plain }));

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
 # Taking a bundle apart. Untrusted until it has passed: a malformed one changes nothing.
 
-# split_bundle FILE DIRECTORY, `-` for the standard input: writes `payload`, `hooks`, `sets`, `4`, `6` and `peers`, those that the bundle has. Only what we
-# would write ourselves passes (our chains, our sets): a bundle must not be able to touch anything else. One program for all of
-# it, for starting programs is what costs on a small machine; and no text that grows line by line, which costs its square.
+# split_bundle FILE DIRECTORY, `-` for the standard input: writes `payload`, `hooks`, `sets`, `4`, `6` and `peers`, those that the
+# bundle has. Only what we would write ourselves passes (our chains, our sets): a bundle must not be able to touch anything else.
+# One program for all of it, for starting programs is what costs on a small machine; and no text that grows line by line, which
+# costs its square.
 split_bundle() {
   [ -d "$2" ] || mkdir "$2"
   malformed=$(awk -v dir="$2" -v head="$BUNDLE_HEAD" '

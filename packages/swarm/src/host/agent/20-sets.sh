@@ -37,10 +37,10 @@ KIND='function kind(text) { gsub(/ (hashsize|maxelem|bucketsize|initval) [^ ]+/,
 plan_sets() {
   { snapshot_sets && empty "$WORK" sets.new sets.early sets.late sets.gone; } || return 1
   peer_sets >"$WORK/peer-sets"
-  awk -v to="$WORK/sets." -v new="$WORK/sets.new" "$KIND"'
+  awk -v to="$WORK/sets." "$KIND"'
     src == "is" { if ($1 == "add") { is[$0] = 1; left[$2]++ } else there[$2] = kind($0); next }
     { wanted[$2] }
-    !($2 in there) { print >new; next }
+    !($2 in there) { print >(to "new"); next }
     src == "peers" { next }
     { line[++n] = $0; set[n] = $2 }
     $1 == "add" { if ($0 in is) { left[$2] -= is[$0]; is[$0] = 0 } else gains[$2]; next }

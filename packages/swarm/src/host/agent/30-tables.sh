@@ -13,7 +13,7 @@ unreadable() {
     ! nft list table "ip${1#4}" "$table" 2>/dev/null | grep -q HC- || printf ' %s' "$table"
   done
 }
-# Says what is not, which nobody can change who does not know what is there.
+# Says what is not, which nobody can change who does not know what is there. `family` is the variable of a loop that calls it.
 readable() {
   snapshot 4
   snapshot 6
@@ -138,9 +138,9 @@ load_rules() {
   }
   change_sets early || return 4
   for family in 4 6; do
-    commit || {
+    commit "$family" || {
       forget_live
-      { readable && plan_rules "$1" && commit; } || {
+      { readable && plan_rules "$1" && commit "$family"; } || {
         forget_live
         return 4
       }
@@ -169,7 +169,7 @@ test_rules() {
     }
   done
 }
-commit() { tool "$family" -restore -w 30 --noflush <"$WORK/load.$family"; }
+commit() { tool "$1" -restore -w 30 --noflush <"$WORK/load.$1"; }
 
 # compare_rules DIRECTORY FAMILY: `NAME<tab>EXPECTED<tab>FOUND` for each chain and each jump of the payload.
 compare_rules() {

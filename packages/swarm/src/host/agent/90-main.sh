@@ -39,7 +39,7 @@ unload() {
   make_nothing
   { plan_sets "$WORK/nothing" && plan_rules "$WORK/nothing"; } || die 4 'nothing was removed'
   for family in 4 6; do
-    commit || die 4 "the rules for IPv$family could not be removed"
+    commit "$family" || die 4 "the rules for IPv$family could not be removed"
   done
   forget_live
   for family in 4 6; do drop_docker_user "$family"; done
