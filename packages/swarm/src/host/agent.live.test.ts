@@ -182,6 +182,19 @@ exec /usr/sbin/iptables-nft-restore "$@"`,
     expect(checks()).toMatchObject({ passed: true, digest: digestOf(payloadOf([80])) });
   });
 
+  it("the payload on probation waits no longer once it is applied without probation", () => {
+    const next = payloadOf([8443]);
+    agent(["apply"], payloadOf([80]));
+    agent(["apply", "--probation", "60"], next);
+    // The control: sent again on probation, it still waits.
+    expect(agent(["apply", "--probation", "60"], next).stderr).toContain("unchanged");
+    expect(agent(["status"]).stdout).toContain("on probation: true");
+    expect(agent(["apply"], next).status).toBe(0);
+    expect(agent(["status"]).stdout).toContain("on probation: false");
+    expect(agent(["rollback", "--unconfirmed", digestOf(next)]).stderr).toContain("nothing to roll back");
+    expect(checks()).toMatchObject({ failed: [], digest: digestOf(next) });
+  });
+
   it("the timer of the way back runs before the first rule changes; without it nothing changes", () => {
     const [old, next] = [payloadOf([80]), payloadOf([80, 8443])];
     agent(["apply"], old);

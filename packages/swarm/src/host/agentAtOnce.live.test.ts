@@ -74,6 +74,21 @@ exit 0`,
       expect(checks().failed).toEqual([]);
     });
 
+    it("goes back when its time is up, however long another run holds the lock: that timer comes once", () => {
+      const [old, next] = [payloadOf([80]), payloadOf([8443])];
+      agent(["apply"], old);
+      agent(["apply", "--probation", "60"], next);
+      const lock = join(home, "root/run/hcloud-iptables/lock");
+      const held = (...words: string[]) =>
+        inside("sh", ["-c", `flock '${lock}' sleep 4 & sleep 0.5; sh ${script} ${words.join(" ")}`], "", {
+          HC_PATIENCE: "1",
+        });
+      // The control: another command gives up.
+      expect(held("check")).toMatchObject({ status: 4, stderr: expect.stringContaining("holds the lock for 1 s") });
+      expect(held("rollback", "--unconfirmed", digestOf(next)).status).toBe(0);
+      expect(checks()).toMatchObject({ failed: [], digest: digestOf(old) });
+    });
+
     it("serializes runs that come at once", () => {
       const payloads = [payloadOf([80, 81]), payloadOf([80, 82])];
       agent(["apply"], payloadOf([80]));

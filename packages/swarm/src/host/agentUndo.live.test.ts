@@ -70,6 +70,30 @@ exec /usr/sbin/${program} "$@" <'${home}/bin/input'`,
     expect(everything()).not.toBe(before);
   });
 
+  it("leaves neither family open when a boot commits IPv4 and cannot commit IPv6", () => {
+    expect(agent(["apply"], old).status).toBe(0);
+    inside("sh", ["-c", "nft flush ruleset; ipset destroy"]);
+    failing("ip6tables-nft-restore", 2, committing);
+    const run = agent(["boot"]);
+    expect(readFileSync(join(home, "bin/failed"), "utf8")).toBe("\n\n");
+    expect(run).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining("SSH stays open, everything else is shut"),
+    });
+    for (const tool of ["iptables-nft", "ip6tables-nft"])
+      for (const [table, hook, chain] of [
+        ["filter", "INPUT", "HC-IN"],
+        ["mangle", "FORWARD", "HC-BELT"],
+      ] as const) {
+        const rules = (of: string) => inside(tool, ["-t", table, "-S", of]).stdout;
+        expect(rules(hook)).toContain(`-A ${hook} -j ${chain}\n`);
+        expect(rules(chain)).toMatch(new RegExp(`-A ${chain} -j DROP\n$`));
+      }
+    // The stand-in does as it is told by now.
+    expect(agent(["check"]).status).toBe(0);
+    expect(checks()).toMatchObject({ failed: [], digest: digestOf(old) });
+  });
+
   it.each([
     ["var/lib/hcloud-iptables", 0, ["--probation", "60"], "nothing changed: the old payload could not be kept"],
     ["etc/hcloud-iptables", 0, [], "nothing changed: the payload could not be stored"],

@@ -87,13 +87,13 @@ put() {
   return 1
 }
 
-# Whether rules of ours are there, which they are where they cannot be read.
+# Whether rules of ours are there in both families, which they are where they cannot be read.
 is_in_force() {
-  snapshot 4
-  case "$(unreadable 4) " in
-    *' filter '*) ;;
-    *) grep -q '^-A INPUT -j HC-IN$' "$WORK/live.4" && grep -q '^-A HC-IN -j DROP$' "$WORK/live.4" ;;
-  esac
+  for v in 4 6; do
+    snapshot "$v"
+    case "$(unreadable "$v") " in *' filter '*) continue ;; esac
+    { grep -q '^-A INPUT -j HC-IN$' "$WORK/live.$v" && grep -q '^-A HC-IN -j DROP$' "$WORK/live.$v"; } || return 1
+  done
 }
 
 # load_stored: the stored payload, or, where there is none that can be loaded, what keeps strangers out: the rules that are in
@@ -193,8 +193,10 @@ use_peers() {
 
 apply_payload() {
   if [ -e "$ETC/payload" ] && cmp -s "$WORK/new/payload" "$ETC/payload"; then
-    # Sent again while it waits for its confirmation: the full time once more.
-    if [ -e "$VAR/probation" ] && [ "$1" -gt 0 ]; then arm_rollback "$1" || die 4 'the timer of the probation could not be started'; fi
+    if [ -e "$VAR/probation" ]; then
+      # Sent again while it waits for its confirmation: the full time once more; without probation, it waits no longer.
+      if [ "$1" -eq 0 ]; then stop_probation; else arm_rollback "$1" || die 4 'the timer of the probation could not be started'; fi
+    fi
     drift=$(differences "$WORK/new" | grep -v '^peers:' || :)
     if [ -z "$drift" ]; then
       say unchanged

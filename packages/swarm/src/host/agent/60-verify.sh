@@ -8,8 +8,8 @@ gather_facts() {
   snapshot 4
   snapshot 6
   snapshot_sets || :
-  empty "$WORK" nft units listeners info networks cmdline environ
-  nft -s -n list ruleset >"$WORK/nft" 2>/dev/null || :
+  empty "$WORK" kernel units listeners info networks cmdline environ
+  list_kernel >"$WORK/kernel" 2>/dev/null || :
   ss -Hltunp >"$WORK/listeners" 2>/dev/null || :
   pid=0
   has_systemd || return 0
@@ -24,7 +24,7 @@ gather_facts() {
   [ "$pid" -gt 0 ] || return 0
   tr '\0' '\n' <"$ROOT/proc/$pid/cmdline" >"$WORK/cmdline" 2>/dev/null || :
   tr '\0' '\n' <"$ROOT/proc/$pid/environ" >"$WORK/environ" 2>/dev/null || :
-  curl -sS --max-time 20 --unix-socket "$ROOT/var/run/docker.sock" \
+  curl -sS --fail-early --max-time 20 --unix-socket "$ROOT/var/run/docker.sock" \
     -o "$WORK/info" http://localhost/info -o "$WORK/networks" http://localhost/networks 2>/dev/null || :
 }
 # Others that load or flush rules; units without a type are services.

@@ -1,14 +1,21 @@
 # shellcheck shell=sh
 # What iptables does not show: whether its chains are entered at all, and what else sits in the kernel's packet filter.
 
-# judge_nft: check lines. Needs $WORK/nft, and $REFERENCE where there is a payload that can be loaded.
+# list_kernel: what nft prints. IPv6 comes first, for itself: of targets of iptables in a list of all tables, nft 1.0.6 prints
+# those for IPv4 alone.
+list_kernel() {
+  nft -s -n list ruleset ip6
+  nft -s -n list ruleset
+}
+
+# judge_nft: check lines. Needs $WORK/kernel, and $REFERENCE where there is a payload that can be loaded.
 judge_nft() {
   if ! command -v nft >/dev/null; then
     printf 'nft-present\tpresent\tmissing\n'
     return 0
   fi
   printf 'nft-present\tpresent\tpresent\n'
-  if [ -e "$REFERENCE/nft" ]; then must=$REFERENCE/nft; else must=/dev/null; fi
+  if [ -e "$REFERENCE/kernel" ]; then must=$REFERENCE/kernel; else must=/dev/null; fi
   awk '
     function family_of(name) { return name == "ip" ? 4 : 6 }
     function ours(name) { return name ~ /^ip6? (nat|raw|mangle|filter)$/ }
@@ -21,7 +28,24 @@ judge_nft() {
       if (line ~ /(^| )(set|flow add) /) return 0
       return line !~ /xt (target|match)/
     }
-    /^table / { table = $2 " " $3; if (src == "is" && !of_iptables(table)) strangers[table] = 1; next }
+    # Where iptables too can send a packet to another port than the one that was dialed: PREROUTING, but for the ways to Docker
+    # and to us, and the chains that Docker keeps in nat, but for what it writes there.
+    function redirects(table, chain, line) {
+      if (chain == "PREROUTING") { if (line ~ / jump (DOCKER(-INGRESS)?|HC-[A-Z]+)$/) return 0 }
+      else if (chain !~ /^DOCKER/ || table ~ / filter$/ || line ~ / (return|dnat to .*|xt target "DNAT")$/) return 0
+      # Nothing at its end is a target that nft could not print.
+      if (line ~ / $/ || line ~ /xt target/ && line !~ /xt target "LOG"$/) return 1
+      # What a rule matches by does nothing.
+      gsub(/xt (match|target) "[^"]*"/, "", line)
+      return !harmless(line) || line ~ / (jump|goto) /
+    }
+    /^table / {
+      table = $2 " " $3
+      again = (src, table) in listed
+      listed[src, table]
+    }
+    again { next }
+    /^table / { if (src == "is" && !of_iptables(table)) strangers[table] = 1; next }
     /^}/ { table = chain = ""; next }
     /^\tflags / { if ($0 ~ /dormant/) dormant[src, table] = 1; next }
     /^\tflowtable / { if (src == "is") odd[++odds] = "table " table ": " $1 " " $2; next }
@@ -39,6 +63,8 @@ judge_nft() {
       if (chain ~ /^HC-/ && ours(table)) {
         if (src == "must" && !(key in seen)) { seen[key] = 1; chains[++chain_count] = key; chain_table[chain_count] = table }
         rules[src, key, ++n[src, key]] = line
+      } else if (src == "is" && of_iptables(table) && redirects(table, chain, " " line)) {
+        odd[++odds] = "table " table " chain " chain ": " line
       } else if (src == "is" && !(of_iptables(table) && (builtin(chain) || !(("is", key) in header)))) {
         # A chain that we know no name of, in a table of iptables, may go on anywhere.
         if (!harmless(line) || of_iptables(table) && line ~ /(jump|goto) /) odd[++odds] = "table " table " chain " chain ": " line
@@ -76,5 +102,5 @@ judge_nft() {
       }
       for (i = 1; i <= odds; i++) all = all (i > 1 ? "; " : "") odd[i]
       printf "no-foreign-nft-rules\t\t%s\n", all
-    }' src=must "$must" src=is "$WORK/nft"
+    }' src=must "$must" src=is "$WORK/kernel"
 }

@@ -26,7 +26,7 @@ egress-forwarding|this host hands on what others send through it|sysctl -w net.i
 nft-present|nft is there to ask whether the rules are in force|apt-get install nftables, with nftables.service masked
 base-chains-v*|the kernel enters the chains of iptables, at the right moment|restart the host, or: nft delete the chain that is named, then systemctl reload hcloud-iptables
 kernel-rules-v*|the rules in the kernel are those of the payload, asked by other means than iptables|RELOAD
-no-foreign-nft-rules|no other nftables rules change packets, connections or their way|nft list ruleset shows them; remove what loads them, then: nft delete table with the name found
+no-foreign-nft-rules|no rules of others change packets, connections or their way|remove what loads them, then the table or the rule that was found
 unit-enabled|the rules are loaded at boot|systemctl enable hcloud-iptables.service
 unit-active|the rules were loaded since boot|systemctl start hcloud-iptables.service
 unit-runs-agent|the unit loads the rules|remove overrides of hcloud-iptables.service (systemctl revert hcloud-iptables.service)

@@ -61,9 +61,7 @@ base_text() {
 write_daemon_json() {
   mkdir -p "${1%/*}"
   if [ -e "$1" ]; then cp -p "$1" "$1.new" || return 1; fi
-  if cat "$WORK/daemon.json" >"$1.new" && sync "$1.new" && mv "$1.new" "$1"; then return 0; fi
-  rm -f "$1.new"
-  return 1
+  put "$WORK/daemon.json" "$1"
 }
 
 # prepare_docker: for ExecStartPre of Docker; when it fails, Docker does not start.

@@ -86,7 +86,12 @@ main() {
       ;;
   esac
   make_workspace
-  case $command in status | prepare-docker) ;; *) take_lock ;; esac
+  case $command in
+    status | prepare-docker) ;;
+    # The way back must not be lost to whoever is at it just then: its timer comes once.
+    rollback) take_lock 3600 ;;
+    *) take_lock "${HC_PATIENCE-120}" ;;
+  esac
   case $command in
     check) check_and_repair ;;
     prepare-docker) prepare_docker ;;

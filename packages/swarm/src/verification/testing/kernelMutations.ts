@@ -16,6 +16,49 @@ const foreignTables = [
   ["marks packets", "type filter hook prerouting priority -250;", "meta mark set 0x1"],
 ] as const;
 
+/** Ways to another port than the one that was dialed, in the tables of iptables itself. */
+const redirections = families.flatMap(({ nft, version }): Mutation[] => {
+  const tool = version === 4 ? "iptables" : "ip6tables";
+  const there = version === 4 ? "10.0.0.9:5432" : "[fd00::9]:5432";
+  const rules: readonly (readonly [string, string, string])[] = [
+    ["of an open port to another", "nat", "-p tcp --dport 443 -j REDIRECT --to-ports 22"],
+    ["of an open port to another host", "nat", `-p tcp --dport 443 -j DNAT --to-destination ${there}`],
+    ["to a socket that listens elsewhere", "mangle", "-p tcp --dport 443 -j TPROXY --on-port 22"],
+    ["of what conntrack knows", "raw", "-p tcp --dport 443 -j CT --notrack"],
+  ];
+  return [
+    ...rules.map(([what, table, rule]) => ({
+      name: `redirection ${what}, IPv${version}`,
+      kind: "redirection",
+      // At the end: where a rule of ours has to be first is another check's.
+      apply: `${tool} -t ${table} -A PREROUTING ${rule}`,
+      undo: `${tool} -t ${table} -D PREROUTING ${rule}`,
+      caughtBy: ["no-foreign-nft-rules"],
+    })),
+    {
+      name: `redirection by a chain of its own, IPv${version}`,
+      kind: "redirection",
+      apply: `${tool} -t nat -N elsewhere && ${tool} -t nat -A elsewhere -p tcp --dport 443 -j REDIRECT --to-ports 22 && ${tool} -t nat -I PREROUTING -j elsewhere`,
+      undo: `${tool} -t nat -D PREROUTING -j elsewhere; ${tool} -t nat -F elsewhere; ${tool} -t nat -X elsewhere`,
+      caughtBy: ["no-foreign-nft-rules"],
+    },
+    {
+      name: `redirection by nft, which iptables cannot read, IPv${version}`,
+      kind: "redirection",
+      apply: `${tool} -t nat -S >/dev/null && nft 'add chain ${nft} nat PREROUTING { type nat hook prerouting priority -100; }' && nft 'insert rule ${nft} nat PREROUTING tcp dport 443 meta skuid 0 redirect to :22'`,
+      undo: removeFirst(nft, "PREROUTING", "nat"),
+      caughtBy: ["no-foreign-nft-rules"],
+    },
+    {
+      name: `redirection in a chain of Docker's name, IPv${version}`,
+      kind: "redirection",
+      apply: `{ ${tool} -t nat -S DOCKER >/dev/null 2>&1 || ${tool} -t nat -N DOCKER; } && ${tool} -t nat -I DOCKER -p tcp --dport 443 -j REDIRECT --to-ports 22`,
+      undo: `${tool} -t nat -D DOCKER -p tcp --dport 443 -j REDIRECT --to-ports 22; ${tool} -t nat -X DOCKER 2>/dev/null || :`,
+      caughtBy: ["no-foreign-nft-rules"],
+    },
+  ];
+});
+
 function switchedOff({ nft, version }: (typeof families)[number], table: string): Mutation {
   return {
     name: `switch off: table ${nft} ${table}`,
@@ -122,6 +165,7 @@ export const kernelMutations: readonly Mutation[] = [
       caughtBy: ["no-foreign-nft-rules"],
     }),
   ),
+  ...redirections,
   {
     name: "foreign table: a chain of its own inside ip filter that goes on elsewhere",
     kind: "foreign table",
@@ -155,6 +199,36 @@ export const harmlessChanges: readonly Pick<Mutation, "name" | "apply" | "undo">
     name: "the addresses of Docker's networks above our jump",
     apply: "iptables -t nat -I POSTROUTING -o docker_gwbridge -m addrtype --src-type LOCAL -j MASQUERADE",
     undo: "iptables -t nat -D POSTROUTING -o docker_gwbridge -m addrtype --src-type LOCAL -j MASQUERADE",
+  },
+  ...families.map(({ version }) => {
+    const [tool, container] = version === 4 ? ["iptables", "172.30.9.2"] : ["ip6tables", "[fd00:9::2]"];
+    const rules = [
+      "PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+      "PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-INGRESS",
+      "DOCKER -i docker9 -j RETURN",
+      `DOCKER ! -i docker9 -p sctp -m sctp --dport 8080 -j DNAT --to-destination ${container}:80`,
+      `DOCKER-INGRESS -p tcp -m tcp --dport 8080 -j DNAT --to-destination ${container}:8080`,
+      "DOCKER-INGRESS -j RETURN",
+    ];
+    const chains = ["DOCKER", "DOCKER-INGRESS"];
+    return {
+      name: `what Docker translates, as it writes it, IPv${version}`,
+      apply: [
+        ...chains.map((chain) => `{ ${tool} -t nat -N ${chain} 2>/dev/null || :; }`),
+        ...rules.map((rule) => `${tool} -t nat -A ${rule}`),
+      ].join(" && "),
+      // On a host that runs Docker, the chains stay.
+      undo: [
+        ...rules.map((rule) => `${tool} -t nat -D ${rule}`),
+        ...chains.map((chain) => `{ ${tool} -t nat -X ${chain} 2>/dev/null || :; }`),
+      ].join(" && "),
+    };
+  }),
+  {
+    name: "a drop by what a match sees, a log line and an exception, before the translation",
+    apply:
+      "iptables -t raw -A PREROUTING -d 10.9.0.1/32 -m addrtype ! --src-type LOCAL -j DROP && iptables -t nat -I PREROUTING -s 192.0.2.7 -j RETURN && iptables -t mangle -A PREROUTING -m limit --limit 1/min -j LOG --log-prefix seen",
+    undo: "iptables -t raw -D PREROUTING -d 10.9.0.1/32 -m addrtype ! --src-type LOCAL -j DROP; iptables -t nat -D PREROUTING -s 192.0.2.7 -j RETURN; iptables -t mangle -D PREROUTING -m limit --limit 1/min -j LOG --log-prefix seen",
   },
   {
     name: "Docker's RETURN behind ours in DOCKER-USER",
