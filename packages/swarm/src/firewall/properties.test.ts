@@ -363,6 +363,17 @@ describe("a policy", () => {
         for (const { protocol, port, sources } of everywhere.filter((entry) => entry.protocol !== "sctp")) {
           for (const source of sources) expect([...said].some((text) => lets(text, protocol, port, source))).toBe(true);
         }
+        // And the other way round: each end of each rule is open to its sources by the policy.
+        const { ssh } = normalized;
+        const entries = [{ ...ssh, protocol: "tcp", endPort: ssh.port }, ...everywhere];
+        for (const { protocol, port, sourceIps } of rules) {
+          if (protocol === "icmp") expect(normalized.icmp.echo).toBe(true);
+          else
+            for (const end of port?.split("-").map(Number) ?? [Number.NaN]) {
+              const open = entries.filter((entry) => entry.protocol === protocol && holds(entry, end));
+              expect(open.flatMap(({ sources }) => sources)).toEqual(expect.arrayContaining([...sourceIps]));
+            }
+        }
       }),
       runs,
     );
@@ -381,6 +392,10 @@ function evaluateRow(row: { protocol: string; port: string; source: string }, pa
   return (
     row.source.includes(":") === (packet.family === "inet6") && !evaluate(probe, { ...packet, path: "input" }).open
   );
+}
+
+function holds({ port, endPort }: { port: number; endPort: number }, one: number): boolean {
+  return port <= one && one <= endPort;
 }
 
 function lets(text: string, protocol: string, port: number, source: string): boolean {
