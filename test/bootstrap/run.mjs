@@ -65,10 +65,17 @@ async function main() {
   if (command === "test") return await run(process.execPath, [testProgram, ...rest], env);
   if (command in programs) return await run(process.execPath, [tsx(), programs[command], ...rest], env);
   if (suites.includes(command)) {
+    const vitest = (...args) => [join(root, "node_modules/vitest/vitest.mjs"), "run", ...args];
+    if (command === "mutations" && rest.length === 0) {
+      // Every edit of every rule, in a network namespace; on the machine a hundred of them are made.
+      const all = vitest("packages/swarm/src/verification/mutations.live.test.ts");
+      const status = await run(process.execPath, all, { ...env, HCS_ALL_MUTATIONS: "1" });
+      if (status !== 0) return status;
+    }
     const config = join(root, "test/swarm", command, "vitest.config.ts");
     return await run(
       process.execPath,
-      [join(root, "node_modules/vitest/vitest.mjs"), "run", "--config", config, ...rest],
+      vitest("--config", config, ...rest),
       command === "mutations" ? { HCS_WORKERS: "0", ...env } : env,
     );
   }

@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "vitest";
+import { eventually } from "../../harness/src/index.js";
 import { ready, restoreReady } from "../lib.js";
 
 afterAll(restoreReady);
@@ -22,4 +23,31 @@ test("with verify: always each up verifies, and reports the drift of a node by t
   await cluster.ssh(node, "systemctl start hcloud-iptables-check.timer && systemctl reload hcloud-iptables");
   const repaired = await stack.up();
   expect(repaired.sshSessions.length).toBeGreaterThanOrEqual(1);
+});
+
+test("what drifts between deployments the node's timer repairs, with nobody's help, and says so", async () => {
+  const { cluster } = await ready();
+  const node = cluster.nodes.at(-1);
+  if (!node) throw new Error("no node");
+  const jumps = async () =>
+    Number(await cluster.ssh(node, "iptables -S DOCKER-USER | grep -cx -e '-A DOCKER-USER -j HC-FWD' || :"));
+  const timer = "hcloud-iptables-check.timer";
+  // Its five minutes are made seconds; that it comes, and what it starts, is the unit's own.
+  await cluster.ssh(
+    node,
+    `mkdir -p /run/systemd/system/${timer}.d && printf '[Timer]\nOnUnitActiveSec=\nOnActiveSec=\nOnActiveSec=20s\nOnUnitActiveSec=20s\n' >/run/systemd/system/${timer}.d/soon.conf && systemctl daemon-reload`,
+  );
+  const since = (await cluster.ssh(node, "date +%s")).trim();
+  await cluster.ssh(node, "iptables -D DOCKER-USER -j HC-FWD");
+  // The control: it is gone, and nothing but the timer will come.
+  expect(await jumps()).toBe(0);
+  await cluster.ssh(node, `systemctl restart ${timer}`);
+  await eventually("the repair by the timer", 180, async () => (await jumps()) === 1);
+  await eventually("what the check says of it", 120, async () =>
+    /drifted: jump-filter-docker-user-hc-fwd-v4.*repaired/s.test(
+      await cluster.ssh(node, `journalctl -u hcloud-iptables-check --since @${since} -o cat --no-pager`),
+    ),
+  );
+  const timed = await cluster.ssh(node, `systemctl show --property=LastTriggerUSecMonotonic ${timer}`);
+  expect(timed.trim()).not.toMatch(/=0?$/);
 });
