@@ -79,6 +79,6 @@ export function onlyOurs(column: Column, group: "drift" | "lifecycle"): void {
   throw new NotApplicable(
     group === "drift"
       ? "there is nothing that would notice or repair: no verification, no payload to compare with"
-      : "a life of the host agent",
+      : "asked of ours alone: what its rules let in is in the attacks by packets, and it has no agent that could keep them",
   );
 }

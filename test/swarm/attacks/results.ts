@@ -3,6 +3,7 @@
  * that add up. Each cell says when, and at which commit, it was measured.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
@@ -32,6 +33,11 @@ const resultsSchema = z.object({
 });
 type Table = z.infer<typeof resultsSchema>["images"];
 
+/** What went wrong is told with the paths of a checkout and of temporary files, which mean nothing elsewhere. */
+function withoutPaths(detail: string): string {
+  return detail.replaceAll(root, ".").replaceAll(`${tmpdir()}/`, "");
+}
+
 export class Results {
   readonly #file: string;
   readonly #commit: string;
@@ -53,7 +59,13 @@ export class Results {
   record(image: string, attack: Attack, column: Column, cell: Cell): void {
     const cells = this.#cells(image, attack.name);
     const basis = basisOf(attack, column);
-    cells[column] = { ...cell, at: new Date().toISOString(), commit: this.#commit, basis };
+    cells[column] = {
+      ...cell,
+      detail: withoutPaths(cell.detail),
+      at: new Date().toISOString(),
+      commit: this.#commit,
+      basis,
+    };
   }
 
   /** Nothing is known of this cell any more. */

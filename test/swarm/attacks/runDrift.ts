@@ -76,6 +76,7 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
   if (status === 0) throw new Error("the check's unit did not fail");
   if ((await journal(`FAILED (${left.join("|")})`)) === 0) throw new Error("the journal does not name what failed");
   await world.mustBeClosed(node);
+  const later = attack.atNextStart === undefined ? "" : `; ${await nextStart(world, attack.atNextStart)}`;
   if (attack.undo !== undefined) {
     await world.ssh(node, `${attack.undo}; systemctl start hcloud-iptables-check.service`);
     const rest = await failedChecks();
@@ -85,7 +86,22 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
   const withIt = left.filter((name) => attack.alsoWrong?.checks.test(name));
   const also = withIt.length === 0 ? "" : ` (and ${withIt.join(", ")}: ${attack.alsoWrong?.why})`;
   return {
-    detail: `caught by ${caught.join(", ")}${also}; not the agent's to repair: the check's unit fails and says so; ${meanwhile}`,
+    detail: `caught by ${caught.join(", ")}${also}; not the agent's to repair: the check's unit fails and says so; ${meanwhile}${later}`,
     clean: attack.undo !== undefined,
   };
+}
+
+/** What comes of a setting that Docker reads when it starts. */
+async function nextStart(world: World, expected: "refused" | "starts"): Promise<string> {
+  const node = world.worker;
+  const restart = "systemctl restart docker 2>/dev/null; echo $?";
+  const flooded = await underFlood(world, node, () => world.ssh(node, restart), [published, ofHost]);
+  const status = Number(flooded.result);
+  if ((status === 0) !== (expected === "starts")) throw new Error(`Docker's restart ended with ${status}`);
+  // The control: somebody is there who would answer.
+  await world.listens(node, ofHost);
+  if (expected === "starts") await world.listens(node, published, { seconds: dockerStartSeconds });
+  await world.mustBeClosed(node);
+  const came = expected === "starts" ? "Docker starts with it" : "Docker is not started with it";
+  return `${came}, and what is closed stays closed: ${unanswered(flooded)}`;
 }

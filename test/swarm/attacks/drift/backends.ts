@@ -15,15 +15,13 @@ const reported = (name: string, what: string, breakIt: string, caughtBy: RegExp,
 });
 
 const daemonOption = (option: string) =>
-  `cp /etc/docker/daemon.json /run/daemon.json.kept
-   python3 - <<'EOF'
+  `python3 - <<'EOF'
 import json
 path = "/etc/docker/daemon.json"
 options = json.load(open(path))
 options.update(${option})
 json.dump(options, open(path, "w"))
 EOF`;
-const oldDaemonOptions = "cp /run/daemon.json.kept /etc/docker/daemon.json";
 
 export const backendDrifts: readonly DriftAttack[] = [
   {
@@ -75,18 +73,22 @@ export const backendDrifts: readonly DriftAttack[] = [
      netfilter-persistent start >/dev/null 2>&1`,
     /^no-netfilter-persistent$/,
   ),
-  reported(
-    "backend-switched-nftables",
-    "Docker told to use its nftables backend from the next start on",
-    daemonOption('{"firewall-backend": "nftables"}'),
-    /^docker-backend$/,
-    oldDaemonOptions,
-  ),
-  reported(
-    "ip6tables-false",
-    "Docker told to leave ip6tables alone from the next start on",
-    daemonOption('{"ip6tables": False}'),
-    /^docker-iptables-on$/,
-    oldDaemonOptions,
-  ),
+  {
+    ...reported(
+      "backend-switched-nftables",
+      "Docker told to use its nftables backend, then restarted",
+      daemonOption('{"firewall-backend": "nftables"}'),
+      /^docker-backend$/,
+    ),
+    atNextStart: "refused",
+  },
+  {
+    ...reported(
+      "ip6tables-false",
+      "Docker told to leave ip6tables alone, then restarted",
+      daemonOption('{"ip6tables": False}'),
+      /^docker-iptables-on$/,
+    ),
+    atNextStart: "starts",
+  },
 ];

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { root } from "../../../harness/src/index.js";
 import { Results } from "../results.js";
 import type { Attack } from "../types.js";
 
@@ -48,6 +49,15 @@ test("done is what was measured and is as it must be, and nothing that was forgo
   results.forget("debian-13", "one", "ours");
   expect(results.done("debian-13", attack, "ours")).toBe(false);
   expect(results.images()).toEqual([]);
+});
+
+test("what went wrong is kept without the paths of whoever measured it", () => {
+  const results = new Results(file, "aaa");
+  results.record("debian-13", attack, "ours", {
+    ...open,
+    detail: `ssh -F ${root}/.cache/x -S ${tmpdir()}/attacks-1/s`,
+  });
+  expect(results.rows("debian-13", [attack])[0]?.cells.ours?.detail).toBe("ssh -F ./.cache/x -S attacks-1/s");
 });
 
 test("a file that is no table is put aside, not written over", () => {
