@@ -87,6 +87,8 @@ type Flood struct {
 	// FirstAnswerMs and LastAnswerMs are milliseconds since the start; -1 without an answer.
 	FirstAnswerMs int64 `json:"firstAnswerMs"`
 	LastAnswerMs  int64 `json:"lastAnswerMs"`
+	// LongestPauseMs is the longest time without a probe being sent, the one at the end too.
+	LongestPauseMs int64 `json:"longestPauseMs"`
 }
 
 // flood sends the probe every interval, not waiting for the one before, and counts the answers.
@@ -98,6 +100,7 @@ func flood(probeJSON string, interval time.Duration, in io.Reader, out io.Writer
 	report := Flood{FirstAnswerMs: -1, LastAnswerMs: -1}
 	answers := make(chan int64, 1024)
 	begin := time.Now()
+	last := begin
 	done := closed(in)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -107,6 +110,7 @@ func flood(probeJSON string, interval time.Duration, in io.Reader, out io.Writer
 	for {
 		select {
 		case <-done:
+			report.paused(last)
 			for ; pending > 0; pending-- {
 				<-finished
 			}
@@ -125,6 +129,8 @@ func flood(probeJSON string, interval time.Duration, in io.Reader, out io.Writer
 				continue
 			}
 			pending++
+			report.paused(last)
+			last = time.Now()
 			report.Sent++
 			go func() {
 				if probe.ask().Open {
@@ -134,6 +140,10 @@ func flood(probeJSON string, interval time.Duration, in io.Reader, out io.Writer
 			}()
 		}
 	}
+}
+
+func (f *Flood) paused(since time.Time) {
+	f.LongestPauseMs = max(f.LongestPauseMs, time.Since(since).Milliseconds())
 }
 
 func (f *Flood) count(at int64) {

@@ -102,6 +102,7 @@ const floodSchema = z.object({
   answers: z.number(),
   firstAnswerMs: z.number(),
   lastAnswerMs: z.number(),
+  longestPauseMs: z.number(),
 });
 
 /** Keeps one HTTP connection busy from the outside; the report says whether it had to be made anew. */

@@ -1,10 +1,12 @@
 /** Closed ports asked all the time from outside, while something happens to their node. */
 import { type ClusterNode, flood, type Probe } from "../../harness/src/index.js";
-import { meshPorts } from "./types.js";
+import { closedUdp, meshPorts } from "./types.js";
 import type { World } from "./world.js";
 
 /** Milliseconds from one probe of a flood to the next. */
 const interval = 20;
+/** Longest time that a flood may be without a probe: emulated machines take the processor from it. */
+const longestPause = 5000;
 
 /** What came of a flood. */
 export interface Flooded<T> {
@@ -20,7 +22,10 @@ export function unanswered({ answers, said }: Flooded<unknown>): string {
   return said;
 }
 
-/** Runs `work` while ports of a node are probed from outside every 20 ms in both families. */
+/**
+ * Runs `work` while ports of a node are probed from outside every 20 ms: TCP in both families, and a published UDP port.
+ * The caller has seen with `World.listens` that they would answer.
+ */
 export async function underFlood<T>(
   { attacked: { region } }: World,
   node: ClusterNode,
@@ -31,14 +36,13 @@ export async function underFlood<T>(
     const kind = network === "tcp6" && meshPorts.includes(port) ? "connect" : "answer";
     return { id: "flood", network, address, port, kind, timeoutMs: 2000, attempts: 1 };
   };
+  const probes = [
+    ...ports.flatMap((port) => [probe("tcp4", node.publicIpv4, port), probe("tcp6", node.publicIpv6, port)]),
+    probe("udp4", node.publicIpv4, closedUdp),
+  ];
   const started = Date.now();
   const floods = await Promise.all(
-    ports.flatMap((port) =>
-      [probe("tcp4", node.publicIpv4, port), probe("tcp6", node.publicIpv6, port)].map(async (asked) => ({
-        asked,
-        running: await flood(region, asked, `${interval}ms`),
-      })),
-    ),
+    probes.map(async (asked) => ({ asked, running: await flood(region, asked, `${interval}ms`) })),
   );
   let result: T;
   try {
@@ -50,15 +54,18 @@ export async function underFlood<T>(
   const elapsed = Date.now() - started;
   const reports = await Promise.all(floods.map(async ({ asked, running }) => ({ asked, ...(await running.stop()) })));
   // A sender that starves would make any window a quiet one.
-  for (const { asked, sent } of reports)
-    if (sent * interval < elapsed / 2)
-      throw new Error(`the flood of ${asked.network} ${asked.port} sent ${sent} probes in ${elapsed} ms`);
+  for (const { asked, sent, longestPauseMs } of reports)
+    if (sent * interval < elapsed / 2 || longestPauseMs > longestPause)
+      throw new Error(
+        `the flood of ${asked.network} ${asked.port} sent ${sent} probes in ${elapsed} ms, and none for ${longestPauseMs} ms`,
+      );
   const total = (key: "sent" | "answers") => reports.reduce((sum, one) => sum + one[key], 0);
   const [sent, answers] = [total("sent"), total("answers")];
   const rate = Math.round((elapsed * reports.length) / sent);
+  const pause = Math.max(...reports.map(({ longestPauseMs }) => longestPauseMs));
   return {
     result,
     answers,
-    said: `${answers} of ${sent} probes answered, one every ${rate} ms a port and family`,
+    said: `${answers} of ${sent} probes answered, TCP and UDP, one every ${rate} ms a port and family, at most ${pause} ms apart`,
   };
 }

@@ -16,6 +16,9 @@ export type Column = (typeof columns)[number];
 /** Published through the mesh: over IPv6 Docker only holds these, so a handshake is all that there is to get. */
 export const meshPorts: readonly number[] = [80, 8080, 8443, 8555];
 
+/** Published by a container of each node, over UDP, and opened by no policy but one of an attack's own. */
+export const closedUdp = 9002;
+
 /** One observation of an attack. */
 export interface Seen {
   /** What was tried. */

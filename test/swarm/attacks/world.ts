@@ -20,7 +20,7 @@ import {
 import type { AttackedCluster } from "./cluster.js";
 import { containerCount, image, program } from "./fixtures.js";
 import type { Shells } from "./shells.js";
-import { type Column, meshPorts, type Seen } from "./types.js";
+import { type Column, closedUdp, meshPorts, type Seen } from "./types.js";
 
 /** A place to attack from. */
 export type Vantage =
@@ -320,7 +320,7 @@ export class World {
       { label: "8083/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 8083 },
       { label: "8080/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 8080 },
       { label: "7000/tcp", must: "closed", network: "tcp4", address: publicIpv4, port: 7000 },
-      { label: "9002/udp", must: "closed", network: "udp4", address: publicIpv4, port: 9002 },
+      { label: "9002/udp", must: "closed", network: "udp4", address: publicIpv4, port: closedUdp },
       { label: "[IPv6]:8083/tcp", must: "closed", network: "tcp6", address: publicIpv6, port: 8083 },
       { label: "[IPv6]:7000/tcp", must: "closed", network: "tcp6", address: publicIpv6, port: 7000 },
     ]);
@@ -340,8 +340,8 @@ export class World {
   }
 
   /**
-   * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener. Its container may be
-   * on its way still. `families`: where it answers; default: both. `seconds`: how long it may take; default: 120.
+   * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener, nor is the UDP port that
+   * every flood asks. Its container may be on its way still. `families`: where it answers; default: both. `seconds`: how long it may take; default: 120.
    */
   async listens(node: ClusterNode, port = 8083, { families = bothFamilies, seconds = 120 } = {}): Promise<void> {
     const what = `${port} answers on the node itself, without which its silence proves nothing`;
@@ -350,6 +350,7 @@ export class World {
       const both = [
         { label: "IPv4", must: "open", network: "tcp4", address: node.publicIpv4, port },
         { label: "IPv6", must: "open", network: "tcp6", address: node.publicIpv6, port, kind },
+        { label: "IPv4", must: "open", network: "udp4", address: node.publicIpv4, port: closedUdp },
       ] as const;
       const seen = await this.ask(
         { kind: "host", node },

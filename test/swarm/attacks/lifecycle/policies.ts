@@ -89,23 +89,30 @@ export const policyAttacks: readonly LifecycleAttack[] = [
   {
     group: "lifecycle",
     name: "policy-changes-under-load",
-    what: `${changes} policies in a row: no probe of a closed port is answered, no allowed connection lost`,
+    what: `${changes} policies in a row, with and without a set: no probe of a closed port is answered, no allowed connection lost`,
     leavesNoTrace: true,
     run: async (world) => {
       const { worker: node, attacked } = world;
-      await world.listens(node);
-      const bundles = [bundleFor(node, attackPolicy([{ port: 8777 }])), bundleFor(node, attackPolicy())] as const;
+      // Published, and of the host.
+      const closed = [8083, 7000];
+      for (const port of closed) await world.listens(node, port);
+      const more = attackPolicy([{ port: 8777, sources: ["198.51.100.0/24", "2001:db8:77::/48"] }]);
+      const bundles = [bundleFor(node, more), bundleFor(node, attackPolicy())] as const;
       await world.ssh(node, "cat >/run/one", bundles[0]);
       await world.ssh(node, "cat >/run/two", bundles[1]);
       const held = await Promise.all(
         [443, 80].map((port) => holdConnection(attacked.region, `http://${node.publicIpv4}:${port}/`)),
       );
       const started = Date.now();
-      const flooded = await underFlood(world, node, () =>
-        world.ssh(
-          node,
-          `for i in $(seq ${changes / 2}); do ${agent} apply </run/one && ${agent} apply </run/two || exit 1; done 2>&1 | grep -c applied`,
-        ),
+      const flooded = await underFlood(
+        world,
+        node,
+        () =>
+          world.ssh(
+            node,
+            `for i in $(seq ${changes / 2}); do ${agent} apply </run/one && ${agent} apply </run/two || exit 1; done 2>&1 | grep -c applied`,
+          ),
+        closed,
       );
       const seconds = (Date.now() - started) / 1000;
       const reports = await Promise.all(held.map((one) => one.stop()));
