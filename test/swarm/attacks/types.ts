@@ -50,6 +50,8 @@ export interface PacketAttack {
   readonly group: "packets";
   readonly name: string;
   readonly what: string;
+  /** What `run` is made for, where its text does not show it: a measured cell hangs on it. */
+  readonly of?: unknown;
   /** It changes interfaces or tasks: runs after the others, alone. */
   readonly disturbs?: boolean;
   run(world: World): Promise<Seen[]>;

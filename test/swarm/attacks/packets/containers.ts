@@ -15,6 +15,7 @@ const metadataFrom = (name: string, container: string, what: string): PacketAtta
   group: "packets",
   name,
   what,
+  of: container,
   run: async (world) => {
     const node = world.manager;
     return [

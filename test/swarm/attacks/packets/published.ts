@@ -43,6 +43,7 @@ const onManager = (name: string, what: string, ...ports: Kind[]): PacketAttack =
   group: "packets",
   name,
   what,
+  of: ports,
   run: async (world) => (await Promise.all(ports.map((port) => fromBothSides(world, world.manager, port)))).flat(),
 });
 
@@ -50,6 +51,7 @@ const onBoth = (name: string, what: string, ...ports: Kind[]): PacketAttack => (
   group: "packets",
   name,
   what,
+  of: ports,
   run: async (world) =>
     (await Promise.all(world.both.flatMap((node) => ports.map((port) => fromBothSides(world, node, port))))).flat(),
 });

@@ -46,6 +46,7 @@ test("done is what was measured and is as it must be, and nothing that was forgo
   expect(results.done("debian-13", attack, "ours")).toBe(true);
   expect(results.done("debian-sid", attack, "ours")).toBe(false);
   expect(results.done("debian-13", other, "ours")).toBe(false);
+  expect(results.done("debian-13", { ...attack, of: { port: 9002 } }, "ours")).toBe(false);
   results.forget("debian-13", "one", "ours");
   expect(results.done("debian-13", attack, "ours")).toBe(false);
   expect(results.images()).toEqual([]);
