@@ -1,6 +1,7 @@
 /** Breaks a node's rules, sees the verifier name it, and lets the timer's check do its work. */
+import { program } from "./fixtures.js";
 import { unanswered, underFlood } from "./floods.js";
-import type { DriftAttack } from "./types.js";
+import { closedUdp, type DriftAttack } from "./types.js";
 import { dockerStartSeconds, type World } from "./world.js";
 
 /** Published by a container, and a listener on the host's network. */
@@ -98,9 +99,10 @@ async function nextStart(world: World, expected: "refused" | "starts"): Promise<
   const flooded = await underFlood(world, node, () => world.ssh(node, restart), [published, ofHost]);
   const status = Number(flooded.result);
   if ((status === 0) !== (expected === "starts")) throw new Error(`Docker's restart ended with ${status}`);
-  // The control: somebody is there who would answer.
-  await world.listens(node, ofHost);
+  // The control: somebody is there who would answer. Containers are gone where Docker is.
   if (expected === "starts") await world.listens(node, published, { seconds: dockerStartSeconds });
+  else await world.ssh(node, `systemd-run --quiet ${program} serve tcp:${ofHost} udp:${closedUdp}`);
+  await world.listens(node, ofHost);
   await world.mustBeClosed(node);
   const came = expected === "starts" ? "Docker starts with it" : "Docker is not started with it";
   return `${came}, and what is closed stays closed: ${unanswered(flooded)}`;

@@ -80,7 +80,7 @@ describe("userData", () => {
     const hostKey = { privateKey: `${"x".repeat(70)}\n`.repeat(6), publicKey: "x".repeat(80) };
     const usual = renderPayload(compileRuleset(normalizePolicy({}), node));
     expect(userData({ ...plan, hostKey, payload: usual })).toMatch(/^#cloud-config\n/);
-    expect(userDataLimit - userDataBytes({ ...plan, hostKey, payload })).toBeGreaterThan(1.5 * 1024);
+    expect(userDataLimit - userDataBytes({ ...plan, hostKey, payload })).toBeGreaterThanOrEqual(1.5 * 1024);
     const egress = { network: "10.0.0.0/16", publicInterface: "eth0" };
     const led = renderPayload(compileRuleset(normalizePolicy({ publishedPorts: ports }), { ...node, egress }));
     expect(filesOf(userData({ ...plan, hostKey, payload: led })).get("/etc/hcloud-iptables/payload")).toBe(led);

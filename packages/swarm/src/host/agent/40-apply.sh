@@ -193,17 +193,21 @@ use_peers() {
 
 apply_payload() {
   if [ -e "$ETC/payload" ] && cmp -s "$WORK/new/payload" "$ETC/payload"; then
-    if [ -e "$VAR/probation" ]; then
-      # Sent again while it waits for its confirmation: the full time once more; without probation, it waits no longer.
-      if [ "$1" -eq 0 ]; then stop_probation; else arm_rollback "$1" || die 4 'the timer of the probation could not be started'; fi
-    fi
-    drift=$(differences "$WORK/new" | grep -v '^peers:' || :)
-    if [ -z "$drift" ]; then
+    # Sent again while it waits for its confirmation: the full time once more.
+    if [ -e "$VAR/probation" ] && [ "$1" -gt 0 ]; then arm_rollback "$1" || die 4 'the timer of the probation could not be started'; fi
+    again=$(differences "$WORK/new" | grep -v '^peers:' || :)
+    if [ -n "$again" ]; then
+      say 'the live rules had drifted'
+      load_or_undo "$WORK/new" || die $? 'nothing changed: the payload could not be loaded'
+    else
       say unchanged
-      return 0
     fi
-    say 'the live rules had drifted'
-    load_or_undo "$WORK/new" || die $? 'nothing changed: the payload could not be loaded'
+    # Without probation, it waits no longer.
+    if [ -e "$VAR/probation" ] && [ "$1" -eq 0 ]; then
+      stop_probation
+      again=yes
+    fi
+    [ -z "$again" ] || end_refused_flows "$WORK/new" "${SSH_CONNECTION-}"
     return 0
   fi
   begin_probation "$1"

@@ -8,7 +8,7 @@ REFERENCE=$RUN/reference
 # reference DIRECTORY: fills $REFERENCE (`hooks`, `sets`, `4`, `6`, `kernel`) from the payload in DIRECTORY, unless it is there
 # already. Status 1: the payload cannot be loaded; what the tools said is in $WORK/scratch/log.
 reference() {
-  if [ -e "$REFERENCE/kernel" ] && cmp -s "$1/payload" "$REFERENCE/payload"; then return 0; fi
+  if [ -s "$REFERENCE/kernel" ] && cmp -s "$1/payload" "$REFERENCE/payload"; then return 0; fi
   rebuild_reference "$1"
 }
 
@@ -22,7 +22,7 @@ rebuild_reference() {
   unshare --net sh -c '
     cd "$1" && ipset restore <make-sets &&
       iptables-nft-restore <load.4 && ip6tables-nft-restore <load.6 && iptables-nft-save >save.4 && ip6tables-nft-save >save.6 &&
-      if command -v nft >&2; then nft -s -n list ruleset ip6 && nft -s -n list ruleset; fi >kernel' sh "$scratch" >"$scratch/log" 2>&1 || return 1
+      for family in ip ip6 ""; do nft -s -n list ruleset $family || :; done >kernel' sh "$scratch" >"$scratch/log" 2>&1 || return 1
   for family in 4 6; do our_part "$scratch/save.$family" >"$scratch/$family"; done
   cp "$1/payload" "$1/hooks" "$1/sets" "$scratch" || return 1
   rm -rf "$REFERENCE"

@@ -216,7 +216,6 @@ check_and_repair() {
 
 # A table that sleeps (nft's `flags dormant`) has all its rules, prints them all, and filters nothing.
 wake_tables() {
-  command -v nft >/dev/null || return 0
   nft -s -n list ruleset 2>/dev/null | awk '
     /^table ip6? (nat|raw|mangle|filter) / { table = $2 " " $3 }
     /^\tflags .*dormant/ { print table }' |

@@ -1,11 +1,13 @@
 # shellcheck shell=sh
 # What iptables does not show: whether its chains are entered at all, and what else sits in the kernel's packet filter.
 
-# list_kernel: what nft prints. IPv6 comes first, for itself: of targets of iptables in a list of all tables, nft 1.0.6 prints
-# those for IPv4 alone.
+# list_kernel: what nft prints. Each family of iptables comes first, for itself: in a list of all tables nft prints targets of
+# iptables for the family alone that it meets first (of one file, libxtables registers no more).
 list_kernel() {
-  nft -s -n list ruleset ip6
-  nft -s -n list ruleset
+  for family in ip ip6 ''; do
+    # shellcheck disable=SC2086
+    nft -s -n list ruleset $family
+  done
 }
 
 # judge_nft: check lines. Needs $WORK/kernel, and $REFERENCE where there is a payload that can be loaded.
@@ -19,7 +21,7 @@ judge_nft() {
   awk '
     function family_of(name) { return name == "ip" ? 4 : 6 }
     function ours(name) { return name ~ /^ip6? (nat|raw|mangle|filter)$/ }
-    function of_iptables(name) { return name ~ /^ip6? (raw|mangle|filter|nat|security)$/ }
+    function of_iptables(name) { return ours(name) || name ~ /^ip6? security$/ }
     function builtin(name) { return name ~ /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/ }
     # Verdicts of another table cannot let in what ours drops. What is done to a packet, or to its connection, before ours see
     # it can, and so can a way around them.
@@ -29,23 +31,21 @@ judge_nft() {
       return line !~ /xt (target|match)/
     }
     # Where iptables too can send a packet to another port than the one that was dialed: PREROUTING, but for the ways to Docker
-    # and to us, and the chains that Docker keeps in nat, but for what it writes there.
+    # and to us, and the chains that Docker keeps in nat, but for what it writes there. Where to is up to Docker.
     function redirects(table, chain, line) {
       if (chain == "PREROUTING") { if (line ~ / jump (DOCKER(-INGRESS)?|HC-[A-Z]+)$/) return 0 }
-      else if (chain !~ /^DOCKER/ || table ~ / filter$/ || line ~ / (return|dnat to .*|xt target "DNAT")$/) return 0
-      # Nothing at its end is a target that nft could not print.
-      if (line ~ / $/ || line ~ /xt target/ && line !~ /xt target "LOG"$/) return 1
-      # What a rule matches by does nothing.
-      gsub(/xt (match|target) "[^"]*"/, "", line)
-      return !harmless(line) || line ~ / (jump|goto) /
+      else if (chain !~ /^DOCKER/ || table ~ / filter$/ || line ~ / (return|dnat to [^"]*|xt target "DNAT")$/) return 0
+      # What a rule matches by does nothing; nothing at its end is a target that nft could not print.
+      gsub(/xt match "?[^ ]*/, "", line)
+      return line ~ / $| (jump|goto|vmap) / || !harmless(line)
     }
     /^table / {
       table = $2 " " $3
       again = (src, table) in listed
       listed[src, table]
+      next
     }
     again { next }
-    /^table / { if (src == "is" && !of_iptables(table)) strangers[table] = 1; next }
     /^}/ { table = chain = ""; next }
     /^\tflags / { if ($0 ~ /dormant/) dormant[src, table] = 1; next }
     /^\tflowtable / { if (src == "is") odd[++odds] = "table " table ": " $1 " " $2; next }

@@ -86,10 +86,10 @@ main() {
       ;;
   esac
   make_workspace
-  case $command in
-    status | prepare-docker) ;;
+  case "$command ${1-}" in
+    status* | prepare-docker*) ;;
     # The way back must not be lost to whoever is at it just then: its timer comes once.
-    rollback) take_lock 3600 ;;
+    'rollback --unconfirmed') take_lock 3600 ;;
     *) take_lock "${HC_PATIENCE-120}" ;;
   esac
   case $command in
