@@ -22,6 +22,7 @@ export const debianPackages = [
   { name: "openssh-server", why: "tests of the Command stand-in", testOnly: true },
   { name: "python3-venv", why: "the Python example", testOnly: true },
   { name: "chromium-headless-shell", why: "preview reports as pages", testOnly: true },
+  { name: "systemd", why: "systemd-analyze, in tests of the host's units", testOnly: true },
   { name: "shellcheck", why: "checks of the host agent", testOnly: true },
 ];
 
