@@ -74,7 +74,7 @@ exit 0`,
       expect(checks().failed).toEqual([]);
     });
 
-    it("goes back when its time is up, however long another run holds the lock: that timer comes once", () => {
+    it("goes back when its time is up, and repairs, however long another run holds the lock", () => {
       const [old, next] = [payloadOf([80]), payloadOf([8443])];
       agent(["apply"], old);
       agent(["apply", "--probation", "60"], next);
@@ -84,7 +84,9 @@ exit 0`,
           HC_PATIENCE: "1",
         });
       // The control: another command gives up.
-      expect(held("check")).toMatchObject({ status: 4, stderr: expect.stringContaining("holds the lock for 1 s") });
+      expect(held("settle")).toMatchObject({ status: 4, stderr: expect.stringContaining("holds the lock for 1 s") });
+      inside("iptables-nft", ["-D", "DOCKER-USER", "-j", "HC-FWD"]);
+      expect(held("check")).toMatchObject({ status: 0, stderr: expect.stringContaining("repaired") });
       expect(held("rollback", "--unconfirmed", digestOf(next)).status).toBe(0);
       expect(checks()).toMatchObject({ failed: [], digest: digestOf(old) });
     });

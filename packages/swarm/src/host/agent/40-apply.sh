@@ -195,8 +195,8 @@ apply_payload() {
   if [ -e "$ETC/payload" ] && cmp -s "$WORK/new/payload" "$ETC/payload"; then
     # Sent again while it waits for its confirmation: the full time once more.
     if [ -e "$VAR/probation" ] && [ "$1" -gt 0 ]; then arm_rollback "$1" || die 4 'the timer of the probation could not be started'; fi
-    again=$(differences "$WORK/new" | grep -v '^peers:' || :)
-    if [ -n "$again" ]; then
+    drift=$(differences "$WORK/new" | grep -v '^peers:' || :)
+    if [ -n "$drift" ]; then
       say 'the live rules had drifted'
       load_or_undo "$WORK/new" || die $? 'nothing changed: the payload could not be loaded'
     else
@@ -205,9 +205,9 @@ apply_payload() {
     # Without probation, it waits no longer.
     if [ -e "$VAR/probation" ] && [ "$1" -eq 0 ]; then
       stop_probation
-      again=yes
+      drift=ended
     fi
-    [ -z "$again" ] || end_refused_flows "$WORK/new" "${SSH_CONNECTION-}"
+    [ -z "$drift" ] || end_refused_flows "$WORK/new" "${SSH_CONNECTION-}"
     return 0
   fi
   begin_probation "$1"

@@ -88,8 +88,9 @@ main() {
   make_workspace
   case "$command ${1-}" in
     status* | prepare-docker*) ;;
-    # The way back must not be lost to whoever is at it just then: its timer comes once.
-    'rollback --unconfirmed') take_lock 3600 ;;
+    # The way back, whose timer comes once, and the repair must not be lost to whoever is at it just then: a look at a busy
+    # host takes minutes.
+    'rollback --'* | check*) take_lock 1800 ;;
     *) take_lock "${HC_PATIENCE-120}" ;;
   esac
   case $command in
