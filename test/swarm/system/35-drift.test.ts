@@ -37,7 +37,7 @@ test("what drifts between deployments the node's timer repairs, with nobody's he
     node,
     `systemctl stop ${timer} && mkdir -p /run/systemd/system/${timer}.d && printf '[Timer]\nOnActiveSec=\nOnUnitActiveSec=\nOnActiveSec=20s\nOnUnitActiveSec=20s\n' >/run/systemd/system/${timer}.d/soon.conf && systemctl daemon-reload`,
   );
-  await eventually("the end of a check that ran", 120, async () =>
+  await eventually("the end of a check that ran", 240, async () =>
     /^(inactive|failed)$/.test(
       (await cluster.ssh(node, "systemctl show -P ActiveState hcloud-iptables-check.service")).trim(),
     ),
@@ -47,8 +47,8 @@ test("what drifts between deployments the node's timer repairs, with nobody's he
   // The control: it is gone, and nothing but the timer will come.
   expect(await jumps()).toBe(0);
   await cluster.ssh(node, `systemctl start ${timer}`);
-  await eventually("the repair by the timer", 180, async () => (await jumps()) === 1);
-  await eventually("what the check says of it", 120, async () =>
+  await eventually("the repair by the timer", 300, async () => (await jumps()) === 1);
+  await eventually("what the check says of it", 240, async () =>
     /drifted: jump-filter-docker-user-hc-fwd-v4.*repaired/s.test(
       await cluster.ssh(node, `journalctl -u hcloud-iptables-check --since @${since} -o cat --no-pager`),
     ),
