@@ -6,7 +6,7 @@ import type { World } from "./world.js";
 /** Milliseconds from one probe of a flood to the next. */
 const interval = 20;
 /** Longest time that a flood may be without a probe: emulated machines take the processor from it. */
-const longestPause = 5000;
+const longestPause = 1000;
 
 /** What came of a flood. */
 export interface Flooded<T> {

@@ -341,7 +341,8 @@ export class World {
 
   /**
    * What a closed port is closed by: on the node itself it answers, so it is not for want of a listener, nor is the UDP port that
-   * every flood asks. Its container may be on its way still. `families`: where it answers; default: both. `seconds`: how long it may take; default: 120.
+   * every flood asks. Its container may be on its way still. `families`: where it answers; default: both. `seconds`: how long it
+   * may take; default: 120.
    */
   async listens(node: ClusterNode, port = 8083, { families = bothFamilies, seconds = 120 } = {}): Promise<void> {
     const what = `${port} answers on the node itself, without which its silence proves nothing`;

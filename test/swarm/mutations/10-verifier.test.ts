@@ -14,7 +14,7 @@ import { ready } from "../lib.js";
 import { holdTimer, payloadOf, run, verify } from "./host.js";
 import { leastMutations, type Outcome, sampled, tally } from "./outcomes.js";
 
-/** Of a thousand and more, for an emulated machine takes ten seconds for each: `mutations.live.test.ts` makes all of them. */
+/** Of a thousand and more, for an emulated machine takes ten seconds for each; `npm run test:mutations` makes all in a namespace first. */
 const ruleCount = 100;
 
 const outcomes: Outcome[] = [];

@@ -51,7 +51,10 @@ make_workspace() {
 # take_lock SECONDS: one change at a time, with room to work; the lock goes with the process.
 take_lock() {
   exec 9>"$RUN/lock"
-  flock -w "$1" 9 || die 4 "another run holds the lock for $1 s"
+  flock -n 9 || {
+    say "another run holds the lock: $1 s at most"
+    flock -w "$1" 9
+  } || die 4 "it still does"
   # Half of the old rules, or of the new ones, written down on a disk that is full, would be taken for all of them. Ten thousand
   # sources need 4 MB.
   fallocate -l 5000000 "$WORK/room" || die 4 "$RUN is full"

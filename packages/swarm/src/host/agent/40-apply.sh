@@ -202,7 +202,7 @@ apply_payload() {
     else
       say unchanged
     fi
-    # Without probation, it waits no longer.
+    # Without probation it waits no longer, and its flows are ended as by confirm.
     if [ -e "$VAR/probation" ] && [ "$1" -eq 0 ]; then
       stop_probation
       drift=ended

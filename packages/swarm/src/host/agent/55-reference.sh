@@ -5,6 +5,11 @@
 # Of the stored payload; kept until another one comes.
 REFERENCE=$RUN/reference
 
+# What the kernel has, by nft, of a host and of the reference alike. Each family of iptables comes first, for itself: in a list of
+# all tables nft prints targets of iptables for the family alone that it meets first (of one file, libxtables registers no more).
+# shellcheck disable=SC2016
+LIST_KERNEL='for family in ip ip6 ""; do nft -s -n list ruleset $family || :; done'
+
 # reference DIRECTORY: fills $REFERENCE (`hooks`, `sets`, `4`, `6`, `kernel`) from the payload in DIRECTORY, unless it is there
 # already. Status 1: the payload cannot be loaded; what the tools said is in $WORK/scratch/log.
 reference() {
@@ -22,7 +27,7 @@ rebuild_reference() {
   unshare --net sh -c '
     cd "$1" && ipset restore <make-sets &&
       iptables-nft-restore <load.4 && ip6tables-nft-restore <load.6 && iptables-nft-save >save.4 && ip6tables-nft-save >save.6 &&
-      for family in ip ip6 ""; do nft -s -n list ruleset $family || :; done >kernel' sh "$scratch" >"$scratch/log" 2>&1 || return 1
+      '"$LIST_KERNEL"' >kernel' sh "$scratch" >"$scratch/log" 2>&1 || return 1
   for family in 4 6; do our_part "$scratch/save.$family" >"$scratch/$family"; done
   cp "$1/payload" "$1/hooks" "$1/sets" "$scratch" || return 1
   rm -rf "$REFERENCE"

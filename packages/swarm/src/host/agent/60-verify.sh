@@ -9,7 +9,7 @@ gather_facts() {
   snapshot 6
   snapshot_sets || :
   empty "$WORK" kernel units listeners info networks cmdline environ
-  list_kernel >"$WORK/kernel" 2>/dev/null || :
+  eval "$LIST_KERNEL" >"$WORK/kernel" 2>/dev/null
   ss -Hltunp >"$WORK/listeners" 2>/dev/null || :
   pid=0
   has_systemd || return 0

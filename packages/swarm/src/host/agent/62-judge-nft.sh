@@ -1,15 +1,6 @@
 # shellcheck shell=sh
 # What iptables does not show: whether its chains are entered at all, and what else sits in the kernel's packet filter.
 
-# list_kernel: what nft prints. Each family of iptables comes first, for itself: in a list of all tables nft prints targets of
-# iptables for the family alone that it meets first (of one file, libxtables registers no more).
-list_kernel() {
-  for family in ip ip6 ''; do
-    # shellcheck disable=SC2086
-    nft -s -n list ruleset $family
-  done
-}
-
 # judge_nft: check lines. Needs $WORK/kernel, and $REFERENCE where there is a payload that can be loaded.
 judge_nft() {
   if ! command -v nft >/dev/null; then
@@ -61,13 +52,14 @@ judge_nft() {
         next
       }
       if (chain ~ /^HC-/ && ours(table)) {
-        if (src == "must" && !(key in seen)) { seen[key] = 1; chains[++chain_count] = key; chain_table[chain_count] = table }
+        if (src == "must" && !(key in seen)) { seen[key]; chains[++chain_count] = key }
         rules[src, key, ++n[src, key]] = line
-      } else if (src == "is" && of_iptables(table) && redirects(table, chain, " " line)) {
-        odd[++odds] = "table " table " chain " chain ": " line
-      } else if (src == "is" && !(of_iptables(table) && (builtin(chain) || !(("is", key) in header)))) {
+      } else if (src == "is") {
+        if (!of_iptables(table)) bad = !harmless(line)
         # A chain that we know no name of, in a table of iptables, may go on anywhere.
-        if (!harmless(line) || of_iptables(table) && line ~ /(jump|goto) /) odd[++odds] = "table " table " chain " chain ": " line
+        else if (("is", key) in header && !builtin(chain)) bad = !harmless(line) || line ~ /(jump|goto|vmap) /
+        else bad = redirects(table, chain, " " line)
+        if (bad) odd[++odds] = "table " table " chain " chain ": " line
       }
     }
     # Docker sets the policy of FORWARD.

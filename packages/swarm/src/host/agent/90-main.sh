@@ -15,9 +15,9 @@ usage: hcloud-iptables.sh COMMAND
   prepare-docker                give Docker the options that its version needs; fails where the rules would not be in force
   verify [--json]               named checks of everything that must hold; changes nothing
   status [--json]               what is in force
-  remove                        take all rules, chains and sets of this agent away
+  remove                        take all of it away
 
-status: 0 done, 1 verification failed, 2 wrong usage, 3 bad payload (nothing changed), 4 could not be done (nothing changed)
+status: 0 done, 1 verification failed, 2 wrong usage; nothing changed: 3 bad payload, 4 could not be done
 EOF
 }
 
@@ -89,7 +89,7 @@ main() {
   case "$command ${1-}" in
     status* | prepare-docker*) ;;
     # The way back, whose timer comes once, and the repair must not be lost to whoever is at it just then: a look at a busy
-    # host takes minutes.
+    # host takes minutes. HC_PATIENCE is for tests.
     'rollback --'* | check*) take_lock 1800 ;;
     *) take_lock "${HC_PATIENCE-120}" ;;
   esac
