@@ -2,19 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Bundle, evaluate, type Packet, readBundle } from "../testing/evaluator";
 import { compileCloudFirewall } from "./cloudFirewall";
-import { compileRuleset } from "./compile";
 import { exposureOf } from "./exposure";
-import type { NodeFacts } from "./node";
-import { renderPayload } from "./payload";
 import { normalizePolicy, type PolicyInput } from "./policy";
 import { nodes, packets, policies } from "./testing/arbitraries";
 import { isWayOut } from "./testing/meaning";
+import { payloadOf } from "./testing/payloadOf";
 
 const runs = { numRuns: 200 };
-
-function payloadOf(policy: PolicyInput, node: NodeFacts): string {
-  return renderPayload(compileRuleset(normalizePolicy(policy), node));
-}
 
 describe("a policy", () => {
   it("normalizes once and for all", () => {

@@ -4,17 +4,14 @@ import { type Bundle, evaluate, isMasqueraded, readBundle } from "../testing/eva
 import { compileRuleset } from "./compile";
 import type { NodeFacts } from "./node";
 import { parsePayload, renderPayload } from "./payload";
-import { normalizePolicy, type PolicyInput } from "./policy";
+import { normalizePolicy } from "./policy";
 import { policyEntries } from "./policyEntries";
 import { nodes, packets, peers, policies } from "./testing/arbitraries";
 import { isAccepted, isOpen, isOpenInBelt, isWayOut } from "./testing/meaning";
+import { payloadOf } from "./testing/payloadOf";
 import { shadowedRules } from "./testing/shadow";
 
 const runs = { numRuns: 200 };
-
-function payloadOf(policy: PolicyInput, node: NodeFacts): string {
-  return renderPayload(compileRuleset(normalizePolicy(policy), node));
-}
 
 /** With DOCKER-USER emptied, or without the belt: either must be enough for whatever comes in from outside. */
 function without(bundle: Bundle, hook: string): Bundle {
