@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -35,9 +37,11 @@ type Probe struct {
 
 // Result says what came back.
 type Result struct {
-	ID     string `json:"id"`
-	Open   bool   `json:"open"`
-	Detail string `json:"detail"`
+	ID   string `json:"id"`
+	Open bool   `json:"open"`
+	// Reached: somebody there took the packet, whether or not the answer was the expected one. A refusal says so as well.
+	Reached bool   `json:"reached"`
+	Detail  string `json:"detail"`
 }
 
 func probeAll(in io.Reader, out io.Writer) error {
@@ -61,7 +65,8 @@ func probeAll(in io.Reader, out io.Writer) error {
 func (p Probe) ask() Result {
 	result := Result{ID: p.ID}
 	for range max(p.Attempts, 1) {
-		detail, err := p.once()
+		detail, connected, err := p.once()
+		result.Reached = result.Reached || connected || errors.Is(err, syscall.ECONNREFUSED)
 		if err == nil {
 			result.Open, result.Detail = true, detail
 			return result
@@ -71,16 +76,22 @@ func (p Probe) ask() Result {
 	return result
 }
 
-func (p Probe) once() (string, error) {
+// once also tells whether there was a handshake, which UDP has none of.
+func (p Probe) once() (detail string, connected bool, err error) {
 	timeout := time.Duration(p.TimeoutMs) * time.Millisecond
 	connection, err := p.dial(timeout)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	defer connection.Close()
 	if p.Kind == "connect" {
-		return "connected", nil
+		return "connected", true, nil
 	}
+	detail, err = p.exchange(connection)
+	return detail, err == nil || !strings.HasPrefix(p.Network, "udp"), err
+}
+
+func (p Probe) exchange(connection io.ReadWriter) (string, error) {
 	request := p.Request
 	if request == "" {
 		request = "GET / HTTP/1.0\r\nHost: probe\r\n\r\n"

@@ -82,8 +82,10 @@ func get(client *http.Client, trace *httptrace.ClientTrace, url string) error {
 
 // Flood reports a probe that was repeated.
 type Flood struct {
-	Sent    int `json:"sent"`
+	Sent int `json:"sent"`
+	// Answers are those expected; Reached counts what else somebody took: a handshake without an answer, a refusal.
 	Answers int `json:"answers"`
+	Reached int `json:"reached"`
 	// FirstAnswerMs and LastAnswerMs are milliseconds since the start; -1 without an answer.
 	FirstAnswerMs int64 `json:"firstAnswerMs"`
 	LastAnswerMs  int64 `json:"lastAnswerMs"`
@@ -99,6 +101,7 @@ func flood(probeJSON string, interval time.Duration, in io.Reader, out io.Writer
 	}
 	report := Flood{FirstAnswerMs: -1, LastAnswerMs: -1}
 	answers := make(chan int64, 1024)
+	reached := make(chan struct{}, 1024)
 	begin := time.Now()
 	last := begin
 	done := closed(in)
@@ -118,9 +121,12 @@ func flood(probeJSON string, interval time.Duration, in io.Reader, out io.Writer
 			for at := range answers {
 				report.count(at)
 			}
+			report.Reached += len(reached)
 			return json.NewEncoder(out).Encode(report)
 		case at := <-answers:
 			report.count(at)
+		case <-reached:
+			report.Reached++
 		case <-finished:
 			pending--
 		case <-ticker.C:
@@ -133,8 +139,11 @@ func flood(probeJSON string, interval time.Duration, in io.Reader, out io.Writer
 			last = time.Now()
 			report.Sent++
 			go func() {
-				if probe.ask().Open {
+				switch result := probe.ask(); {
+				case result.Open:
 					answers <- time.Since(begin).Milliseconds()
+				case result.Reached:
+					reached <- struct{}{}
 				}
 				finished <- struct{}{}
 			}()

@@ -48,7 +48,15 @@ export interface Probe {
   readonly sourcePort?: number;
 }
 
-const resultsSchema = z.array(z.object({ id: z.string(), open: z.boolean(), detail: z.string() }));
+const resultsSchema = z.array(
+  z.object({
+    id: z.string(),
+    open: z.boolean(),
+    // Not told by the responder of a cluster that was kept from before it could.
+    reached: z.boolean().default(false),
+    detail: z.string(),
+  }),
+);
 export type ProbeResult = z.infer<typeof resultsSchema>[number];
 
 /** Asks all probes at once from the outside of the region. */
@@ -100,6 +108,7 @@ const holdSchema = z.object({
 const floodSchema = z.object({
   sent: z.number(),
   answers: z.number(),
+  reached: z.number(),
   firstAnswerMs: z.number(),
   lastAnswerMs: z.number(),
   longestPauseMs: z.number(),

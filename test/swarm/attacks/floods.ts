@@ -12,14 +12,19 @@ const longestPause = 1000;
 export interface Flooded<T> {
   readonly result: T;
   readonly answers: number;
+  /** Probes without their answer that somebody took all the same: a handshake or a refusal, which no rule of ours gives. */
+  readonly reached: number;
+  /** When the last answer came, in milliseconds since 1970; undefined without one. */
+  readonly lastAnswer: number | undefined;
   /** For the table. */
   readonly said: string;
 }
 
-/** Nobody answered: gives what the table says of it. */
-export function unanswered({ answers, said }: Flooded<unknown>): string {
+/** Nobody answered, nor took a packet in any other way: gives what the table says of it. */
+export function unanswered({ answers, reached, said }: Flooded<unknown>): string {
   if (answers > 0) throw new Error(`closed ports answered: ${said}`);
-  return said;
+  if (reached > 0) throw new Error(`closed ports took packets, ${reached} of them: ${said}`);
+  return `${said}, none refused`;
 }
 
 /**
@@ -59,13 +64,16 @@ export async function underFlood<T>(
       throw new Error(
         `the flood of ${asked.network} ${asked.port} sent ${sent} probes in ${elapsed} ms, and none for ${longestPauseMs} ms`,
       );
-  const total = (key: "sent" | "answers") => reports.reduce((sum, one) => sum + one[key], 0);
-  const [sent, answers] = [total("sent"), total("answers")];
+  const total = (key: "sent" | "answers" | "reached") => reports.reduce((sum, one) => sum + one[key], 0);
+  const [sent, answers, reached] = [total("sent"), total("answers"), total("reached")];
+  const lastAnswerMs = Math.max(...reports.map((report) => report.lastAnswerMs));
   const rate = Math.round((elapsed * reports.length) / sent);
   const pause = Math.max(...reports.map(({ longestPauseMs }) => longestPauseMs));
   return {
     result,
     answers,
+    reached,
+    lastAnswer: lastAnswerMs < 0 ? undefined : started + lastAnswerMs,
     said: `${answers} of ${sent} probes answered, TCP and UDP, one every ${rate} ms a port and family, at most ${pause} ms apart`,
   };
 }

@@ -44,15 +44,17 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
       await world.ssh(node, attack.breakIt);
       const failed = await failedChecks();
       const said = await world.ssh(node, "systemctl start hcloud-iptables-check.service 2>/dev/null; echo $?");
-      return { failed, status: Number(said), left: await failedChecks() };
+      const checked = Date.now();
+      return { failed, status: Number(said), checked, left: await failedChecks() };
     },
     [published, ofHost],
   );
-  const { failed, status, left } = flooded.result;
+  const { failed, status, checked, left } = flooded.result;
   const caught = failed.filter((name) => attack.caughtBy.test(name));
   if (caught.length === 0)
     throw new Error(`the verifier did not name it; failed checks: ${failed.join(", ") || "none"}`);
   if (attack.opensMeanwhile === undefined) unanswered(flooded);
+  else if ((flooded.lastAnswer ?? 0) > checked) throw new Error(`closed ports answer after the check: ${flooded.said}`);
   const meanwhile = `${flooded.said}${flooded.answers > 0 ? ` (${attack.opensMeanwhile})` : ""}`;
 
   if (attack.outcome === "repaired") {
@@ -77,7 +79,7 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
   if (status === 0) throw new Error("the check's unit did not fail");
   if ((await journal(`FAILED (${left.join("|")})`)) === 0) throw new Error("the journal does not name what failed");
   await world.mustBeClosed(node);
-  const later = attack.atNextStart === undefined ? "" : `; ${await nextStart(world, attack.atNextStart)}`;
+  const later = attack.atNextStart === undefined ? "" : `; ${await nextStart(world, attack.atNextStart, since)}`;
   if (attack.undo !== undefined) {
     await world.ssh(node, `${attack.undo}; systemctl start hcloud-iptables-check.service`);
     const rest = await failedChecks();
@@ -93,12 +95,21 @@ export async function drift(world: World, attack: DriftAttack): Promise<{ detail
 }
 
 /** What comes of a setting that Docker reads when it starts. */
-async function nextStart(world: World, expected: "refused" | "starts"): Promise<string> {
+async function nextStart(
+  world: World,
+  expected: NonNullable<DriftAttack["atNextStart"]>,
+  since: string,
+): Promise<string> {
   const node = world.worker;
   const restart = "systemctl restart docker 2>/dev/null; echo $?";
   const flooded = await underFlood(world, node, () => world.ssh(node, restart), [published, ofHost]);
   const status = Number(flooded.result);
   if ((status === 0) !== (expected === "starts")) throw new Error(`Docker's restart ended with ${status}`);
+  if (expected !== "starts") {
+    const journal = await world.ssh(node, `journalctl -u docker --since @${since} -o cat --no-pager`);
+    if (!journal.includes(expected.refusedWith))
+      throw new Error(`Docker's journal does not say why: ${journal.slice(-500)}`);
+  }
   // The control: somebody is there who would answer. Containers are gone where Docker is.
   if (expected === "starts") await world.listens(node, published, { seconds: dockerStartSeconds });
   else await world.ssh(node, `systemd-run --quiet ${program} serve tcp:${ofHost} udp:${closedUdp}`);

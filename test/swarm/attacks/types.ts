@@ -74,8 +74,8 @@ export interface DriftAttack {
   readonly opensMeanwhile?: string;
   /** Brings back what is Docker's own, once the agent has repaired what is ours. */
   readonly restoresDocker?: string;
-  /** Docker is restarted, for it reads the setting at its start: that is `refused`, or it `starts`. What is closed stays closed. */
-  readonly atNextStart?: "refused" | "starts";
+  /** Docker is restarted, for it reads the setting at its start: it `starts`, or is refused with these words. What is closed stays so. */
+  readonly atNextStart?: "starts" | { readonly refusedWith: string };
   /** Puts right what the agent only reports, where that is quicker than a checkpoint; without it the checkpoint is restored. */
   readonly undo?: string;
 }

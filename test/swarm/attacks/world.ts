@@ -96,7 +96,9 @@ export class World {
     return questions.map(({ label, must, closedAnyway }, index) => {
       const result = results[index];
       if (!result) throw new Error(`no result for ${label}`);
-      return { label, must, closedAnyway, open: result.open, detail: result.detail };
+      // A handshake without the answer is proof enough of a hole, and so is a refusal: our rules drop.
+      const open = result.open || (must === "closed" && result.reached);
+      return { label, must, closedAnyway, open, detail: result.detail };
     });
   }
 
@@ -337,6 +339,12 @@ export class World {
     await this.shells.disconnect(node.name);
     await eventually(`${node.name} after its reboot`, rebootSeconds, async () => (await this.bootId(node)) !== before);
     await this.shells.reconnect(node.name);
+  }
+
+  /** For the end of a flood: what was probed is there again while it is probed still, so that only the firewall closes it. */
+  async back(node: ClusterNode, ports: readonly number[]): Promise<void> {
+    for (const port of ports) await this.listens(node, port, { seconds: dockerStartSeconds });
+    await new Promise((resolve) => setTimeout(resolve, 5000));
   }
 
   /**

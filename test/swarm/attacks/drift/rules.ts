@@ -47,6 +47,12 @@ export const ruleDrifts: readonly DriftAttack[] = [
     "ip6tables -F DOCKER-USER",
     /jump-filter-docker-user-hc-fwd-v6/,
   ),
+  repaired(
+    "belt-emptied",
+    "the whole mangle table emptied: the rules in filter must hold alone, as those in mangle do where filter is emptied",
+    both("-t mangle -F"),
+    /chain-mangle-hc-belt/,
+  ),
   {
     ...repaired("iptables-F", "the whole filter table emptied", "iptables -F", /chain-filter-hc-in-v4/),
     restoresDocker: restartDocker,

@@ -4,6 +4,9 @@ import { unanswered, underFlood } from "../floods.js";
 import type { LifecycleAttack } from "../types.js";
 import { dockerStartSeconds, type World } from "../world.js";
 
+/** Published by a container, through the mesh and with mode=host. */
+const flooded = [8083, 8080, 8081];
+
 /** Docker goes and comes back: nothing may come in, and what is open must answer again. */
 async function through(world: World, command: string): Promise<string> {
   const node = world.worker;
@@ -19,14 +22,14 @@ async function through(world: World, command: string): Promise<string> {
         async () => {
           await world.ssh(node, command);
           await world.mustBeAsBefore(node, dockerStartSeconds);
+          await world.back(node, flooded);
         },
-        [8083, 8080, 8081],
+        flooded,
       ),
     200,
   );
   const said = unanswered(result);
   if ((await dockerd(world)) === before) throw new Error("the daemon is the one of before");
-  await world.listens(node);
   const silent = Math.max(...records.map(({ outageMs }) => outageMs)) / 1000;
   return `${said}; the open port was silent for at most ${silent.toFixed(1)} s`;
 }
@@ -102,7 +105,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
       const node = world.worker;
       await world.listens(node);
       const token = (await world.ssh(world.manager, "docker swarm join-token -q worker")).trim();
-      const flooded = await underFlood(
+      const result = await underFlood(
         world,
         node,
         async () => {
@@ -121,10 +124,11 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
             );
             return Number(running) === 2;
           });
+          await world.back(node, flooded);
         },
-        [8083, 8080, 8081],
+        flooded,
       );
-      const said = unanswered(flooded);
+      const said = unanswered(result);
       await world.mustBeAsBefore(node, dockerStartSeconds);
       return `${said}; open ports answer after the rejoin`;
     },
@@ -136,7 +140,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
     leavesNoTrace: true,
     run: async (world) => {
       const { manager, worker: node } = world;
-      const flooded = await underFlood(
+      const result = await underFlood(
         world,
         node,
         async () => {
@@ -149,7 +153,7 @@ export const dockerAttacks: readonly LifecycleAttack[] = [
         },
         [8555],
       );
-      return `${unanswered(flooded)}; on the node itself the port answered`;
+      return `${unanswered(result)}; on the node itself the port answered`;
     },
   },
   {
