@@ -11,17 +11,21 @@ const metadata: Omit<Question, "label" | "must"> = {
   expect: "HTTP/1.1 200 OK\r\n",
 };
 
-const metadataFrom = (name: string, container: string, what: string): PacketAttack => ({
+/** With a server outside as the control; each attack its own port, for they are made at once. */
+const metadataFrom = (name: string, container: string, what: string, ownPort: number): PacketAttack => ({
   group: "packets",
   name,
   what,
-  of: container,
+  of: [container, ownPort],
   run: async (world) => {
     const node = world.manager;
     return [
-      ...(await world.ask({ kind: "container", node, container }, [
-        { ...metadata, label: "container", must: "closed" },
-      ])),
+      ...(await world.withOutsideServer([`tcp:${ownPort}`], (address) =>
+        world.ask({ kind: "container", node, container }, [
+          { ...metadata, label: "container", must: "closed" },
+          { label: "container to the world", must: "open", network: "tcp4", address, port: ownPort },
+        ]),
+      )),
       ...(await world.ask({ kind: "host", node }, [{ ...metadata, label: "the node itself", must: "open" }])),
     ];
   },
@@ -45,28 +49,42 @@ async function icc(world: World) {
 }
 
 export const containerAttacks: readonly PacketAttack[] = [
-  metadataFrom("metadata-from-bridge", "c-run", "the server's user-data, read from a container on a bridge"),
-  metadataFrom("metadata-from-overlay", "c-plain", "the same from a container on an overlay"),
-  metadataFrom("metadata-from-hostnet", "c-host", "the same from a container on the host's network"),
+  metadataFrom("metadata-from-bridge", "c-run", "the server's user-data, read from a container on a bridge", 8191),
+  metadataFrom("metadata-from-overlay", "c-plain", "the same from a container on an overlay", 8192),
+  metadataFrom("metadata-from-hostnet", "c-host", "the same from a container on the host's network", 8193),
   {
     group: "packets",
     name: "container-to-host-ssh",
-    what: "a container dials SSH of its own host, at the bridge's and at the public addresses; the node itself reaches it",
+    what: "a container of each kind of bridge dials SSH and a daemon of its own host; the node itself reaches them",
     run: async (world) => {
       const node = world.manager;
       const ssh = { network: "tcp4", port: 22, request: "\r\n", expect: "SSH-2.0" } as const;
       const v6 = { ...ssh, network: "tcp6", address: node.publicIpv6 } as const;
+      const daemon = { network: "tcp4", port: 7000, address: node.publicIpv4 } as const;
       return [
         ...(await world.ask({ kind: "container", node, container: "c-run" }, [
           { ...ssh, label: "bridge's address", must: "closed", address: "172.17.0.1" },
           { ...ssh, label: "public address", must: "closed", address: node.publicIpv4 },
+          { ...daemon, label: "a daemon's port 7000", must: "closed" },
         ])),
+        // Tasks of services reach their host over docker_gwbridge; attk0 is a bridge that the policy names.
+        ...(
+          await Promise.all(
+            (["c-plain", "c-custom"] as const).map((container) =>
+              world.ask({ kind: "container", node, container }, [
+                { ...ssh, label: `${container}, public address`, must: "closed", address: node.publicIpv4 },
+                { ...daemon, label: `${container}, a daemon's port 7000`, must: "closed" },
+              ]),
+            ),
+          )
+        ).flat(),
         ...(await world.ask({ kind: "container", node, container: "c-v6" }, [
           { ...v6, label: "public address, IPv6", must: "closed" },
         ])),
         ...(await world.ask({ kind: "host", node }, [
           { ...ssh, label: "the node itself", must: "open", address: node.publicIpv4 },
           { ...v6, label: "the node itself, IPv6", must: "open" },
+          { ...daemon, label: "the node itself, 7000", must: "open" },
         ])),
       ];
     },

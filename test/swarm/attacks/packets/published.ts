@@ -10,9 +10,25 @@ interface Kind extends Pick<Probe, "port"> {
   readonly v6?: true;
 }
 
+/** What every set of rules lets in from everywhere, to show that packets leave a place, arrive and are answered. */
+function control(protocol: Kind["protocol"], label: string, address: string): Question[] {
+  const v6 = address.includes(":");
+  const ssh: Question = {
+    label: `${label} to SSH${v6 ? " over IPv6" : ""}`,
+    must: "open",
+    network: v6 ? "tcp6" : "tcp4",
+    address,
+    port: 22,
+    kind: "connect",
+  };
+  // The mesh has no UDP over IPv6.
+  const mesh: Question = { label: `${label} to 9001/udp`, must: "open", network: "udp4", address, port: 9001 };
+  return protocol === "udp" && !v6 ? [mesh] : [ssh];
+}
+
 /**
- * The port on a node, from outside at its public addresses and from the private network at its private one. The control is
- * the node itself, at the same address: the port answers there under every set of rules.
+ * The port on a node, from outside at its public addresses and from the private network at its private one. The controls are
+ * the node itself, at the same address, where the port answers under every set of rules, and what is open from the same place.
  */
 async function fromBothSides(world: World, node: ClusterNode, { port, protocol, must = "closed", v6 }: Kind) {
   const question = (label: string, address: string, wanted = must): Question => ({
@@ -28,9 +44,12 @@ async function fromBothSides(world: World, node: ClusterNode, { port, protocol, 
   const answers = await Promise.all([
     world.ask(
       far,
-      addresses.map((address) => question("outside", address)),
+      addresses.flatMap((address) => [question("outside", address), ...control(protocol, "outside", address)]),
     ),
-    world.ask(stranger, [question("private network", node.privateIp)]),
+    world.ask(stranger, [
+      question("private network", node.privateIp),
+      ...control(protocol, "private network", node.privateIp),
+    ]),
     world.ask(
       { kind: "host", node },
       addresses.map((address) => question("the node itself", address, "open")),
@@ -183,7 +202,7 @@ export const publishedAttacks: readonly PacketAttack[] = [
         return [
           ...own,
           ...(await world.ask({ kind: "host", node: world.manager }, [question("peer", "closed", node.privateIp)])),
-          ...(await fromBothSides(world, node, { port: 2377, protocol: "tcp" })),
+          ...(await fromBothSides(world, node, { port: 2377, protocol: "tcp", v6: true })),
         ];
       } finally {
         await world.ssh(node, "docker rm -f c-2377 >/dev/null");
@@ -192,28 +211,38 @@ export const publishedAttacks: readonly PacketAttack[] = [
   },
 ];
 
-/** Datagrams to the gossip port: the daemon logs those that it cannot decrypt, with their sender. */
+/**
+ * Datagrams to the gossip port: the daemon logs those that it cannot decrypt, with their sender. A peer's is sent last and is
+ * the control: once it is in the log, so are those before it that came through.
+ */
 async function gossip(world: World): Promise<Seen[]> {
-  const { publicIpv4, privateIp } = world.manager;
+  const { manager, worker } = world;
+  const { publicIpv4, privateIp } = manager;
+  const senders = [
+    { label: "outside", must: "closed", from: outside, address: publicIpv4, sender: outsideAddress },
+    {
+      label: "private network",
+      must: "closed",
+      from: stranger,
+      address: privateIp,
+      sender: world.attacked.stranger.privateIp,
+    },
+    { label: "peer", must: "open", from: { kind: "host", node: worker }, address: privateIp, sender: worker.privateIp },
+  ] as const;
+  const since = (await world.ssh(manager, "date +%s")).trim();
+  for (const { from, address } of senders) await world.send(from, address, 7946, Buffer.from("odd gossip"));
+  const lines = (sender: string) =>
+    `journalctl -u docker --since @${since} --no-pager -o cat | grep -c 'from=${sender}'`;
+  await world.ssh(manager, `for i in $(seq 15); do [ "$(${lines(worker.privateIp)})" -gt 0 ] && break; sleep 1; done`);
   const seen: Seen[] = [];
-  for (const [label, from, address, sender] of [
-    ["outside", outside, publicIpv4, outsideAddress],
-    ["private network", stranger, privateIp, world.attacked.stranger.privateIp],
-  ] as const) {
-    const since = (await world.ssh(world.manager, "date +%s")).trim();
-    await world.send(from, address, 7946, Buffer.from("odd gossip"));
-    const logged = await world.ssh(
-      world.manager,
-      `sleep 2; journalctl -u docker --since @${since} --no-pager -o cat | grep -c 'from=${sender}' || :`,
-    );
-    const open = Number(logged) > 0;
-    const closedAnyway = from === outside ? "the daemon listens at the private address alone" : undefined;
+  for (const { label, must, address, sender } of senders) {
+    const logged = Number(await world.ssh(manager, `${lines(sender)} || :`));
     seen.push({
       label: `${label} to 7946/udp`,
-      must: "closed",
-      closedAnyway,
-      open,
-      detail: `${logged.trim()} lines of the daemon`,
+      must,
+      closedAnyway: address === publicIpv4 ? "the daemon listens at the private address alone" : undefined,
+      open: logged > 0,
+      detail: `${logged} lines of the daemon`,
     });
   }
   return seen;

@@ -67,7 +67,7 @@ export const routeAttacks: readonly PacketAttack[] = [
   {
     group: "packets",
     name: "direct-route-container-ip",
-    what: "a neighbour with a route to a container's own address, on either wire; the port is published nowhere",
+    what: "a neighbour with a route to a container's own address, on either wire",
     run: async (world) => [
       ...(await directly(world, "public")),
       ...(await directly(world, "private")),
@@ -124,6 +124,8 @@ export const routeAttacks: readonly PacketAttack[] = [
       await rename("eth0", "wan0");
       await new Promise((resolve) => setTimeout(resolve, 4000));
       try {
+        // Without this an interface that kept its name would pass.
+        await world.ssh(node, "ip link show wan0 >/dev/null && ! ip link show eth0 2>/dev/null");
         return await world.ask(outside, [
           {
             label: "closed 8083, renamed interface",
