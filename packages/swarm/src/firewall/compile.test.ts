@@ -174,6 +174,11 @@ describe("compileRuleset", () => {
       '-A HC-OUT -d 169.254.169.254/32 -m cgroup --path "docker.slice" -j DROP',
     );
     const { egress: _, ...node } = broadNode;
-    expect(payloadOf({ metadataAccess: true }, node)).not.toMatch(/169\.254|HC-OUT/);
+    const opened = payloadOf({ metadataAccess: true }, node);
+    expect(opened).not.toContain("169.254");
+    expect(opened.match(/^-A HC-OUT .*$/gm)).toEqual([
+      '-A HC-OUT -p udp -m udp --dport 4789 -m cgroup --path "docker.slice" -j DROP',
+    ]);
+    expect(payloadOf({ metadataAccess: true }, { ...node, role: "standalone" })).not.toContain("HC-OUT");
   });
 });

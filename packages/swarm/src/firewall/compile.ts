@@ -98,12 +98,12 @@ function hooksOf(plan: Plan): readonly Hook[] {
     { table: "filter", chain: "INPUT", target: "HC-IN" },
     { table: "filter", chain: "FORWARD", target: "DOCKER-USER" },
     { table: "filter", chain: "DOCKER-USER", target: "HC-FWD" },
-    ...(closesHostNetworkMetadata(plan) ? [{ table: "filter", chain: "OUTPUT", target: "HC-OUT" } as const] : []),
+    ...(limitsHostNetwork(plan) ? [{ table: "filter", chain: "OUTPUT", target: "HC-OUT" } as const] : []),
   ];
 }
 
 function tablesOf(plan: Plan, family: Family): readonly Table[] {
-  const output = closesHostNetworkMetadata(plan) ? [outputChain(plan, family)] : [];
+  const output = limitsHostNetwork(plan) ? [outputChain(plan, family)] : [];
   return [
     ...wayOutTables(plan.node, family),
     { name: "raw", chains: [rawChain(plan, family)] },
@@ -209,10 +209,8 @@ function forwardChain(plan: Plan, family: Family, name: "HC-FWD" | "HC-BELT"): C
   else rules.push(...wayOut.metadata);
   // A container's packet leaves with its node's address, which is a peer's: it must not speak to peers where peers trust peers.
   if (plan.inSwarm) {
-    for (const { protocol, port } of swarmPorts(plan.node)) {
-      if (protocol === "sctp") continue;
+    for (const { protocol, port } of swarmPorts(plan.node))
       rules.push(drop({ protocol }, { kind: "ports", protocol, destination: single(port) }, toPeers(family)));
-    }
   }
   if (name === "HC-FWD") rules.push(...wayOut.known);
   rules.push(...knownConnections(family));
@@ -241,11 +239,21 @@ function egressChain(plan: Plan, openings: readonly Opening[], family: Family, n
   return { name, rules };
 }
 
-/** Containers on the host's network use OUTPUT like the host itself; their control group tells them apart. */
-function outputChain({ node }: Plan, family: Family): Chain {
+/**
+ * Containers on the host's network use OUTPUT like the host itself; their control group tells them apart. Of the swarm's ports
+ * the data path alone asks for no key. It is closed to the node's own as well, which listens on loopback. What the kernel wraps
+ * for an overlay has the socket of a container's own network, which this match passes over.
+ */
+function outputChain({ policy, node, inSwarm }: Plan, family: Family): Chain {
   const path = node.cgroupPath;
   if (family === "inet6" || path === undefined) return { name: "HC-OUT", rules: [] };
-  return { name: "HC-OUT", rules: [drop({ destination: metadataAddress }, { kind: "cgroup", path })] };
+  const containers: Match = { kind: "cgroup", path };
+  const dataPath: Match = { kind: "ports", protocol: "udp", destination: single(dataPathPortOf(node)) };
+  const rules = [
+    ...(policy.metadataAccess ? [] : [drop({ destination: metadataAddress }, containers)]),
+    ...(inSwarm ? [drop({ protocol: "udp" }, dataPath, containers)] : []),
+  ];
+  return { name: "HC-OUT", rules };
 }
 
 /** RELATED is for ICMP errors alone: nothing else is expected without a conntrack helper, and helpers open what peers ask for. */
@@ -293,10 +301,8 @@ function peerRules({ node }: Plan, family: Family): readonly Rule[] {
   return swarmPorts(node)
     .filter((port) => !isDataPath(port, node))
     .filter(({ port }) => port !== managementPort || node.role === "manager")
-    .flatMap(({ protocol, port }) =>
-      protocol === "sctp"
-        ? []
-        : [pass({ protocol }, { kind: "ports", protocol, destination: single(port) }, fromPeers(family))],
+    .map(({ protocol, port }) =>
+      pass({ protocol }, { kind: "ports", protocol, destination: single(port) }, fromPeers(family)),
     );
 }
 
@@ -335,8 +341,8 @@ function overlapsAny(opening: PortOpening, others: readonly PortOpening<EgressPr
   return others.some((other) => other.protocol === opening.protocol && rangesOverlap(other, opening));
 }
 
-function closesHostNetworkMetadata({ policy, node }: Plan): boolean {
-  return !policy.metadataAccess && node.cgroupPath !== undefined;
+function limitsHostNetwork({ policy, node, inSwarm }: Plan): boolean {
+  return (inSwarm || !policy.metadataAccess) && node.cgroupPath !== undefined;
 }
 
 function matchesInterface(pattern: string, name: string): boolean {

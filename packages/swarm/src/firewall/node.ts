@@ -47,9 +47,9 @@ export const managementPort = 2377;
 export const gossipPort = 7946;
 
 /** Ports that only the cluster's own nodes may dial on this node. */
-export function swarmPorts(node: NodeFacts): readonly PortOpening[] {
+export function swarmPorts(node: NodeFacts): readonly PortOpening<"tcp" | "udp">[] {
   if (node.role === "standalone") return [];
-  const at = (protocol: "tcp" | "udp", port: number): PortOpening => ({ protocol, port, endPort: port });
+  const at = (protocol: "tcp" | "udp", port: number) => ({ protocol, port, endPort: port });
   return [at("tcp", managementPort), at("tcp", gossipPort), at("udp", gossipPort), at("udp", dataPathPortOf(node))];
 }
 

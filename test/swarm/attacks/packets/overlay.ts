@@ -91,14 +91,30 @@ export const overlayAttacks: readonly PacketAttack[] = [
   {
     group: "packets",
     name: "vxlan-inject-from-container",
-    what: "the same from a container of another node, whose packets leave with that node's address",
-    run: async (world) => [
-      await fromSocket(world, { kind: "container", node: world.worker, container: "c-run" }, world.manager.privateIp, {
-        label: "a worker's container",
-        must: "closed",
-      }),
-      await fromPeer(world),
-    ],
+    what: "the same from containers of another node, whose packets leave with that node's address, and over loopback",
+    run: async (world) => {
+      const { manager, worker } = world;
+      const seen: Seen[] = [];
+      for (const container of ["c-run", "c-plain", "c-host"])
+        seen.push(
+          await fromSocket(world, { kind: "container", node: worker, container }, manager.privateIp, {
+            label: `${container} of a worker`,
+            must: "closed",
+          }),
+        );
+      seen.push(
+        await fromSocket(world, { kind: "container", node: manager, container: "c-host" }, "127.0.0.1", {
+          label: "c-host over loopback",
+          must: "closed",
+        }),
+        await fromSocket(world, { kind: "host", node: manager }, "127.0.0.1", {
+          label: "the node itself over loopback",
+          must: "open",
+        }),
+        await fromPeer(world),
+      );
+      return seen;
+    },
   },
   {
     group: "packets",

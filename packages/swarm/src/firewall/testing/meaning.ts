@@ -22,7 +22,7 @@ function isAmong(networks: readonly string[], address: string): boolean {
 export function isOpen(policy: PolicyInput, node: NodeFacts, peers: readonly string[], packet: Packet): boolean {
   const swarm = node.role !== "standalone";
   const fromPeer = swarm && isAmong(peers, packet.source);
-  if (packet.path === "output") return !isHostNetworkMetadata(policy, node, packet);
+  if (packet.path === "output") return !isClosedToHostNetwork(policy, node, packet);
   if (isLoopbackOnWire(packet) || (fromPeer && packet.wrongWay)) return false;
   if (isPrivate(node, packet.source) && packet.wrongWay) return false;
   return packet.path === "input" ? intoHost(policy, node, fromPeer, packet) : throughHost(policy, node, peers, packet);
@@ -181,10 +181,14 @@ function isLoopbackOnWire({ family, inInterface, source, dialedAddress }: Packet
   return family === "inet" && inInterface !== "lo" && (isAmong(loopback, source) || isAmong(loopback, dialedAddress));
 }
 
-function isHostNetworkMetadata(policy: PolicyInput, { cgroupPath }: NodeFacts, packet: Packet): boolean {
-  if (policy.metadataAccess === true || cgroupPath === undefined || packet.destination !== "169.254.169.254")
-    return false;
-  return packet.cgroup === cgroupPath || packet.cgroup.startsWith(`${cgroupPath}/`);
+/** What a container on the host's network may not dial. */
+function isClosedToHostNetwork(policy: PolicyInput, node: NodeFacts, packet: Packet): boolean {
+  const { cgroup, destination, family, protocol, destinationPort } = packet;
+  const { cgroupPath } = node;
+  if (cgroupPath === undefined || family === "inet6") return false;
+  if (cgroup !== cgroupPath && !cgroup.startsWith(`${cgroupPath}/`)) return false;
+  if (destination === "169.254.169.254" && policy.metadataAccess !== true) return true;
+  return node.role !== "standalone" && protocol === "udp" && destinationPort === dataPath(node);
 }
 
 function dataPath({ swarm }: NodeFacts): number {

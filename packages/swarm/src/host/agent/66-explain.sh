@@ -25,7 +25,7 @@ apply-again-changes-nothing-v*|nothing is left over that the next payload would 
 egress-forwarding|this host hands on what others send through it|sysctl -w net.ipv4.ip_forward=1
 nft-present|nft is there to ask whether the rules are in force|apt-get install nftables, with nftables.service masked
 base-chains-v*|the kernel enters the chains of iptables, at the right moment|restart the host, or: nft delete the chain that is named, then systemctl reload hcloud-iptables
-kernel-rules-v*|the rules in the kernel are those of the payload, asked by other means than iptables|RELOAD
+kernel-rules-v*|the kernel has the rules of the payload, asked without iptables|RELOAD
 no-foreign-nft-rules|no rules of others change packets, connections or their way|remove what loads them, then the table or the rule that was found
 unit-enabled|the rules are loaded at boot|systemctl enable hcloud-iptables.service
 unit-active|the rules were loaded since boot|systemctl start hcloud-iptables.service
