@@ -11,7 +11,7 @@ export { compileRuleset } from "./compile";
 export { mergeEntries, type PolicyEntry, type PortOpening, type PortProtocol } from "./entries";
 export { PolicyError, type PolicyProblem } from "./errors";
 export { type ExposureDiff, type ExposureRow, exposureOf } from "./exposure";
-export { type NodeFacts, type NodeRole, swarmPorts } from "./node";
+export { defaultDataPathPort, type NodeFacts, type NodeRole, swarmPorts } from "./node";
 export { payloadWithoutPeers, renderBundle, renderPayload, renderPeersOnly } from "./payload";
 export {
   normalizePolicy,

@@ -98,5 +98,18 @@ describe("on a host", () => {
       expect(stderr).toContain("ip6tables is not of the nf_tables kind");
       expect(readdirSync(join(home, "opt"))).toEqual([]);
     });
+
+    it.each([
+      ["of another number", "echo 5789", 1],
+      ["of Docker's own number", "echo 4789", 0],
+      ["that a worker does not know", "echo", 0],
+      ["that a Docker that is down does not tell", "exit 1", 0],
+    ])("takes a swarm with a data path %s as it can", (_, docker, status) => {
+      fake("docker", docker);
+      const done = run(installProgram());
+      expect(done.status).toBe(status);
+      expect(done.stderr.includes("the data path of this swarm is UDP 5789")).toBe(status === 1);
+      expect(readdirSync(join(home, "opt"))).toEqual(status === 1 ? [] : ["hcloud-iptables.sh"]);
+    });
   });
 });

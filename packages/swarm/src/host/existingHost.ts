@@ -1,5 +1,6 @@
 /** The host agent on a host that exists already: programs that put it there and take it away, for `sh -s` or as a command. */
 import { gzipSync } from "node:zlib";
+import { defaultDataPathPort } from "../firewall/index";
 import { agentScript, unitFiles } from "./agentSources";
 import { unitPath } from "./userData";
 
@@ -58,6 +59,16 @@ need_nft_backend() {
   done
 }
 
+# The rules let peers' overlays in at Docker's own number; at another they would fall silent. Managers alone know it.
+need_usual_data_path() {
+  command -v docker >/dev/null || return 0
+  port=$(timeout 30 docker info --format '{{with .Swarm.Cluster}}{{.DataPathPort}}{{end}}' 2>/dev/null) || return 0
+  case $port in
+    '' | 0 | ${defaultDataPathPort}) ;;
+    *) fail "the data path of this swarm is UDP $port (docker swarm init --data-path-port); only ${defaultDataPathPort} can be kept open to peers" ;;
+  esac
+}
+
 # Starting or stopping nftables flushes every rule. Masked, never stopped.
 mask_nftables() {
   [ "$(systemctl is-enabled nftables.service 2>/dev/null || :)" != masked ] || return 0
@@ -70,6 +81,7 @@ main() {
   command -v systemctl >/dev/null || fail 'this host has no systemd'
   need_tools
   need_nft_backend
+  need_usual_data_path
   mask_nftables
   mkdir -p /var/lib/hcloud-iptables
   put_files
