@@ -38,9 +38,15 @@ export class HardenedServer extends pulumi.ComponentResource {
   public readonly report: pulumi.Output<VerificationReport>;
   /** Everything that the outside can reach: the networks that may dial, by what they may dial, as in `web tcp/443`. */
   public readonly exposure: pulumi.Output<Record<string, string[]>>;
-  /** Text for `~/.ssh/config`: `ssh SERVER` with its host key pinned. Needs OpenSSH 8.5 or newer. */
+  /**
+   * Text for a file that `~/.ssh/config` includes: `ssh SERVER` with its host key pinned. It names no private key. Needs OpenSSH 8.5 or
+   * newer.
+   */
   public readonly sshConfig: pulumi.Output<string>;
-  /** Makes the local `docker` talk to the server over SSH, once `sshConfig` is in place. */
+  /**
+   * Makes the local `docker` talk to the server over SSH, once `sshConfig` is in place. A context that is there already is changed by
+   * `docker context update` instead of `create`.
+   */
   public readonly dockerContextCommand: pulumi.Output<string>;
 
   /** @throws InvalidArgumentError before anything is made. */

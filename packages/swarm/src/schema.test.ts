@@ -2,13 +2,14 @@ import { join } from "node:path";
 import { ComponentProvider } from "@pulumi/pulumi/provider/experimental";
 import { expect, it } from "vitest";
 import { HardenedServer, HostHardening, SwarmCluster } from "./index";
+import { argumentReference, argumentSources } from "./testing/reference";
 
 /**
  * What `pulumi package get-schema` prints of this package, by the same code of Pulumi's. Whoever uses the components from
  * YAML, Python, Go or C# sees exactly this: a change of it is a change of the public face.
- * `npx vitest run packages/swarm/src/schema.test.ts -u` writes the file anew.
+ * `npx vitest run packages/swarm/src/schema.test.ts -u` writes the file anew, and the page for people with it.
  */
-it("keeps the schema for other languages", async () => {
+it("keeps the schema for other languages, and the page of arguments that is made from it", async () => {
   const provider = new ComponentProvider({
     name: "hcloud-swarm",
     dirname: join(__dirname, ".."),
@@ -24,4 +25,6 @@ it("keeps the schema for other languages", async () => {
     },
   });
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(join(__dirname, "..", "schema.json"));
+  const page = argumentReference(schema, argumentSources());
+  await expect(page).toMatchFileSnapshot(join(__dirname, "..", "..", "..", "docs", "arguments.md"));
 }, 60_000);

@@ -58,11 +58,20 @@ export class SwarmCluster extends pulumi.ComponentResource {
   public readonly unlockKey: pulumi.Output<string>;
   /** The last verification of each node, by the node's name in the program. */
   public readonly reports: pulumi.Output<Record<string, VerificationReport>>;
-  /** Everything that the outside can reach: the networks that may dial, by what they may dial, as in `manager-1 tcp/443`. */
+  /**
+   * Everything that the outside can reach: the networks that may dial, by what they may dial, as in `manager-1 tcp/443`, and in
+   * `loadBalancer tcp/443` for what a load balancer listens on.
+   */
   public readonly exposure: pulumi.Output<Record<string, string[]>>;
-  /** Text for `~/.ssh/config`: `ssh SERVER` with every host key pinned. Needs OpenSSH 8.5 or newer. */
+  /**
+   * Text for a file that `~/.ssh/config` includes: `ssh SERVER` with every host key pinned. It names no private key. Needs OpenSSH 8.5
+   * or newer.
+   */
   public readonly sshConfig: pulumi.Output<string>;
-  /** Makes the local `docker` talk to the first manager over SSH, once `sshConfig` is in place. */
+  /**
+   * Makes the local `docker` talk to the first manager over SSH, once `sshConfig` is in place. A context that is there already is changed
+   * by `docker context update` instead of `create`.
+   */
   public readonly dockerContextCommand: pulumi.Output<string>;
   /** The load balancer's public IPv4 address, where there is one. */
   public readonly loadBalancerIpv4?: pulumi.Output<string>;
@@ -181,6 +190,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
       exposureTable(
         complete,
         plan.nodes.filter((node) => !node.privateOnly),
+        balancerPlan?.services,
       ),
     );
     const { jump, added } = jumpOf(plan, hidden?.reached);

@@ -14,9 +14,15 @@ import type { BastionArgs } from "./privateNodes";
 export interface SwarmClusterArgs {
   /** The key that opens the nodes. */
   ssh: SshArgs;
-  /** Groups of nodes by name. Together they have 1, 3, 5 or 7 managers. Node names are unique over all pools. */
+  /**
+   * Groups of nodes by name: up to 20 small letters, digits and `-`, a letter first and no `-` at the end. Together they have 1, 3, 5
+   * or 7 managers. Node names are unique over all pools.
+   */
   pools: Record<string, PoolArgs>;
-  /** In front of every name in Hetzner Cloud and of the nodes' host names. Default: the component's name. */
+  /**
+   * In front of every name in Hetzner Cloud and of the nodes' host names: up to 20 small letters, digits and `-`, a letter first and no
+   * `-` at the end. Default: the component's name, which has to be such a name then.
+   */
   clusterName?: string;
   /** Which ports are open. Default: 80/tcp, 443/tcp and SSH for everybody. */
   policy?: PolicyArgs;
@@ -57,7 +63,10 @@ export interface SwarmClusterArgs {
 export interface HardenedServerArgs {
   /** The key that opens the server. */
   ssh: SshArgs;
-  /** Its name in Hetzner Cloud and its host name. Default: the component's name. */
+  /**
+   * Its name in Hetzner Cloud and its host name: up to 63 small letters, digits and `-`, a letter first and no `-` at the end. Default:
+   * the component's name, which has to be such a name then.
+   */
   serverName?: string;
   /** Hetzner Cloud server type. Default: `cx23`. Changing it powers the server off. */
   serverType?: string;

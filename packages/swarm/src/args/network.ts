@@ -4,11 +4,17 @@ import type { EgressArgs } from "./privateNodes";
 
 /** The private network that the swarm runs on. */
 export interface NetworkArgs {
-  /** IPv4 range of the network. Default: `10.0.0.0/16`. */
+  /**
+   * IPv4 range of the network, its host bits zero. Default: `10.0.0.0/16`. Choose it once: for another one Pulumi would first delete the
+   * subnet that the servers are in, which Hetzner Cloud refuses and the provider tries again, so that `up` does not end.
+   */
   ipRange?: string;
-  /** IPv4 range of the subnet that the nodes are in, within `ipRange`. Default: the first /24 of `ipRange`. */
+  /**
+   * IPv4 range of the subnet that the nodes are in, within `ipRange`, its host bits zero. Default: the first /24 of `ipRange`. Choose it
+   * once: Hetzner Cloud refuses another one that overlaps; for one that does not, `up` does not end, as with `ipRange`.
+   */
   subnetRange?: string;
-  /** Network zone. Default: `eu-central`. */
+  /** Network zone. Default: `eu-central`. It counts when the subnet is made: Hetzner Cloud refuses another one, and nothing changes. */
   zone?: string;
   /** A network that is there. `ipRange` then says what its range is; a subnet is made only if `subnetRange` is given. */
   existing?: ExistingArgs;
@@ -18,7 +24,7 @@ export interface NetworkArgs {
    */
   existingSubnet?: ExistingArgs;
   /**
-   * IPv4 range that swarm cuts its overlay networks from, in /24 pieces. It must not overlap with `ipRange`: containers
+   * IPv4 range that swarm cuts its overlay networks from, in /24 pieces: a /16 or larger, its host bits zero. It must not overlap with `ipRange`: containers
    * could not reach that part of the private network. Default: `10.128.0.0/9`. Counts when the swarm is started.
    */
   overlayRange?: string;

@@ -5,6 +5,10 @@ import type * as pulumi from "@pulumi/pulumi";
 export const PortProtocol = {
   Tcp: "tcp",
   Udp: "udp",
+  /**
+   * Hetzner Cloud Firewalls have no SCTP and drop it: as a published port or a host service it is refused while the component makes one,
+   * unless `cloudFirewall.beyondLimits` is `pass`, which opens it to the private network alone.
+   */
   Sctp: "sctp",
 } as const;
 export type PortProtocol = (typeof PortProtocol)[keyof typeof PortProtocol];
@@ -12,11 +16,13 @@ export type PortProtocol = (typeof PortProtocol)[keyof typeof PortProtocol];
 /** Which ports are open, from where, on which nodes. Everything that it does not name is closed. */
 export interface PolicyArgs {
   /**
-   * Ports that containers publish, through the swarm's ingress, `mode=host` or `docker run -p`. Default: 80/tcp and
+   * Ports that containers publish, through the swarm's ingress, `mode=host` or `docker run -p`. Up to 1000 entries. Default: 80/tcp and
    * 443/tcp for everybody; none behind a `loadBalancer`, which is let in on its own ports.
    */
   publishedPorts?: PortArgs[];
-  /** Ports of daemons on the host and of containers on the host's network. Default: none. */
+  /**
+   * Ports of daemons on the host and of containers on the host's network; not SSH's, which has `ssh`. Up to 1000 entries. Default: none.
+   */
   hostServices?: PortArgs[];
   /** Default: port 22 for everybody. */
   ssh?: SshPolicyArgs;
@@ -24,12 +30,13 @@ export interface PolicyArgs {
   icmp?: IcmpArgs;
   /**
    * Interfaces behind which only containers sit, besides Docker's own: bridges with a name of their own. A `+` at the end
-   * stands for any ending. Traffic that they forward is free, their way to the host is not. Default: none.
+   * stands for any ending. Names have up to 15 letters, digits and `._-`; `lo` and network cards (`eth…`, `en…`) are refused. Traffic
+   * that they forward is free, their way to the host is not. Default: none.
    */
   trustedInterfaces?: string[];
   /** Whether containers may read the metadata service, the server's user-data with it. Default: false. */
   metadataAccess?: boolean;
-  /** Ports of their own host that containers may dial. Default: none beside what is open to their addresses anyway. */
+  /** Ports of their own host that containers may dial. Up to 1000. Default: none beside what is open to their addresses anyway. */
   containerToHost?: ContainerPortArgs[];
   /**
    * What containers may dial beyond their node. Default: everything but the metadata service and the swarm's own ports of other
@@ -49,13 +56,13 @@ export interface PortArgs {
   /** Default: `tcp`. */
   protocol?: PortProtocol;
   /**
-   * Networks or addresses of both families that may dial. Default: everybody (`0.0.0.0/0` and `::/0`). A family without
-   * a network is closed.
+   * Networks or addresses of both families that may dial, up to 65,536; a network with host bits (`192.0.2.1/24`) is refused, and so is
+   * an empty list. Default: everybody (`0.0.0.0/0` and `::/0`). A family without a network is closed.
    */
   sources?: pulumi.Input<string>[];
-  /** Pools to open it on. Default, with `nodes` absent too: every node. */
+  /** Pools of the cluster to open it on; `HardenedServer` and `HostHardening` refuse it. Default, with `nodes` absent too: every node. */
   pools?: string[];
-  /** Nodes to open it on, beside those of `pools`. */
+  /** Nodes of the cluster to open it on, beside those of `pools`; `HardenedServer` and `HostHardening` refuse it. */
   nodes?: string[];
 }
 
@@ -78,15 +85,15 @@ export interface ContainerPortArgs {
  * host's network, and those on macvlan and ipvlan networks, which Docker's rules do not see either.
  */
 export interface ContainerEgressArgs {
-  /** What containers may dial. An empty list closes everything. */
+  /** What containers may dial. An empty list closes everything. Up to 1000 entries. */
   open: EgressOpeningArgs[];
 }
 
 /** Something beyond their node that containers may dial. */
 export interface EgressOpeningArgs {
   /**
-   * Networks or addresses of both families that may be dialed. Default: everywhere (`0.0.0.0/0` and `::/0`). A family
-   * without a network is closed.
+   * Networks or addresses of both families that may be dialed, up to 65,536; a network with host bits (`192.0.2.1/24`) is refused, and
+   * so is an empty list. Default: everywhere (`0.0.0.0/0` and `::/0`). A family without a network is closed.
    */
   destinations?: pulumi.Input<string>[];
   /** Default: `tcp` with a `port`; without one every protocol, ICMP included. */
@@ -95,9 +102,9 @@ export interface EgressOpeningArgs {
   port?: number;
   /** Last port of a range, included. Default: `port`. */
   endPort?: number;
-  /** Pools to open it on. Default, with `nodes` absent too: every node. */
+  /** Pools of the cluster to open it on; `HardenedServer` and `HostHardening` refuse it. Default, with `nodes` absent too: every node. */
   pools?: string[];
-  /** Nodes to open it on, beside those of `pools`. */
+  /** Nodes of the cluster to open it on, beside those of `pools`; `HardenedServer` and `HostHardening` refuse it. */
   nodes?: string[];
 }
 
@@ -108,7 +115,10 @@ export interface SshPolicyArgs {
    * reaches the nodes any more.
    */
   port?: number;
-  /** Networks or addresses; never an empty list. Default: everybody. The machine that runs Pulumi must be among them. */
+  /**
+   * Networks or addresses, up to 65,536, without host bits; never an empty list. Default: everybody. The machine that runs Pulumi must be
+   * among them.
+   */
   sources?: pulumi.Input<string>[];
   /** Default: no limit. */
   rateLimit?: SshRateLimitArgs;

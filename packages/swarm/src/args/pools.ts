@@ -9,8 +9,8 @@ export interface PoolArgs {
   /** Number of nodes, named `POOL-1`, `POOL-2` and so on. From 1 to 100. */
   count?: number;
   /**
-   * Nodes by name, for pools in which any node may go, not only the last. A pool of `count: 2` named `worker` may become
-   * `nodes: { "worker-2": {} }` without touching `worker-2`.
+   * Nodes by name, for pools in which any node may go, not only the last: up to 20 small letters, digits and `-`, a letter first and
+   * no `-` at the end. A pool of `count: 2` named `worker` may become `nodes: { "worker-2": {} }` without touching `worker-2`.
    */
   nodes?: Record<string, NodeArgs>;
   /**
@@ -42,7 +42,8 @@ export interface PoolArgs {
   /** What its servers do beside their own setup at their first boot. Default: nothing. */
   cloudInit?: CloudInitArgs;
   /**
-   * Volumes that each node has, by name; in Hetzner Cloud they are called CLUSTER-NODE-NAME. They are attached and mounted over SSH,
+   * Volumes that each node has, by name: up to 20 small letters, digits and `-`, a letter first and no `-` at the end. In Hetzner Cloud
+   * they are called CLUSTER-NODE-NAME, which has at most 64 characters. They are attached and mounted over SSH,
    * also to nodes that are up, and outlast the node's servers: a replacement gets them when the server before it has left the swarm.
    * They are detached from that one without its help, dead or alive, 45 s after its last task has ended, by when its system has
    * written what programs have written; containers outside of the swarm that still write lose that. A volume that the program no

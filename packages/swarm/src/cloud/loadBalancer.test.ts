@@ -72,7 +72,12 @@ describe("the load balancer of a SwarmCluster", () => {
     const cloudRules = cloud.ofType("hcloud:index/firewall:Firewall").flatMap(({ inputs }) => inputs.rules);
     expect(cloudRules.map((rule) => rule.description)).toEqual(expect.arrayContaining(["ssh 22/tcp"]));
     expect(JSON.stringify(cloudRules)).not.toMatch(/10\.0\.0\.254|8443|"80"/);
-    expect(await known(cluster.exposure)).toMatchObject({ "web-1 tcp/8443": ["10.0.0.254/32"] });
+    const exposure = await known(cluster.exposure);
+    expect(exposure).toMatchObject({ "web-1 tcp/8443": ["10.0.0.254/32"] });
+    expect(Object.entries(exposure).filter(([key]) => key.startsWith("loadBalancer "))).toEqual([
+      ["loadBalancer tcp/443", ["0.0.0.0/0", "::/0"]],
+      ["loadBalancer tcp/80", ["0.0.0.0/0", "::/0"]],
+    ]);
   });
 
   it("shows all of itself in a first preview, its address too", async () => {

@@ -10,6 +10,7 @@ import {
   payloadWithoutPeers,
   renderPayload,
 } from "../firewall";
+import { anySource } from "../firewall/entries";
 
 /**
  * The payload of one node.
@@ -35,16 +36,21 @@ export function onlySsh(policy: Policy): Policy {
   return { ...policy, publishedPorts: [], hostServices: [] };
 }
 
-/** Everything that the outside can reach, one key for each port of a node: a port that opens is one new key. */
+/**
+ * Everything that the outside can reach, one key for each port of a node: a port that opens is one new key. What a load balancer
+ * listens on is open to everybody, for Hetzner Cloud filters nothing there. Its name is none that a node can have.
+ */
 export function exposureTable(
   policy: Policy,
   nodes: readonly Pick<NodeFacts, "name" | "pool">[],
+  services: readonly { readonly listenPort: number }[] = [],
 ): Record<string, string[]> {
   const table: Record<string, string[]> = {};
   for (const { node, protocol, port, source } of exposureOf(policy, nodes)) {
     const key = `${node} ${protocol}/${port}`;
     table[key] = [...(table[key] ?? []), source];
   }
+  for (const { listenPort } of services) table[`loadBalancer tcp/${listenPort}`] = [...anySource];
   return table;
 }
 

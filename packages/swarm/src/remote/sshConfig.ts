@@ -1,4 +1,4 @@
-/** Text for `~/.ssh/config`, so that a person reaches the nodes as safely as the program does. */
+/** Text for a file that `~/.ssh/config` includes, so that a person reaches the nodes as safely as the program does. */
 
 export interface ReachableHost {
   /** What to type after `ssh`. */
