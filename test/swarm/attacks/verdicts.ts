@@ -1,4 +1,5 @@
 /** From what was seen to what the table says. Pure. */
+import { seedLines } from "./columns.js";
 import type { Measured } from "./results.js";
 import { type Cell, type Column, columns, type Seen, type Verdict } from "./types.js";
 
@@ -72,6 +73,23 @@ function provenance(rows: readonly Row[]): string {
 /** Verdicts that the table need not explain: whatever is open, broken or does not apply has its reason below it. */
 const selfEvident: readonly Verdict[] = ["blocked", "works", "caught"];
 
+const introduction = `# Attacks
+
+Judged by payload received. "No firewall" is the positive control: what is closed there proves nothing elsewhere.
+
+"The seed's four lines" are what this project grew out of, reconstructed, in place of ours on every node:
+
+\`\`\`sh
+${seedLines.join("\n")}
+\`\`\`
+
+"ufw-docker's approach" is that project's, in words of our own and for IPv4 as it documents it; its lines, too, are in
+[columns.ts](../test/swarm/attacks/columns.ts). What each attack does stands beside its name in [test/swarm/attacks](../test/swarm/attacks).
+
+Above each table are the times and commits of its cells; those of each cell, with what was seen, are in
+[published.json](../test/swarm/attacks/published.json). A number in brackets is a reason below the table.
+`;
+
 /** Markdown: one table a version, one row an attack; reasons below it. */
 export function markdown(results: Readonly<Record<string, readonly Row[]>>): string {
   const text = Object.entries(results).map(([version, rows]) => {
@@ -101,5 +119,5 @@ export function markdown(results: Readonly<Record<string, readonly Row[]>>): str
       "",
     ].join("\n");
   });
-  return `# Attacks\n\nJudged by payload received. "No firewall" is the positive control: what is closed there proves nothing elsewhere.\n\n${text.join("\n")}`;
+  return `${introduction}\n${text.join("\n")}`;
 }
