@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Every test in one command: checks, unit and component tests, preview reports as pages, the engine's and stand-in's own, then the whole system.
+// What every change is to pass, in one command: checks, unit and component tests, preview reports as pages, the engine's and stand-in's own, then
+// the whole system. Not the suites that take longest: CONTRIBUTING.md has all of them.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -12,10 +13,12 @@ const output = join(root, "test-output");
 
 const usage = `usage: npm test -- [--unit] [--system] | --versions [FILTER...]
 
-  (nothing)   everything
+  (nothing)   --unit and --system
   --unit      checks, unit, component, page and engine tests only: no virtual machines
   --system    the whole-system tests on virtual machines only
-  --versions  only the component on each Docker that Debian ships (those that FILTER names, such as debian-12): not in everything
+  --versions  only the component on each Docker that Debian ships (those that FILTER names, such as debian-12)
+
+Suites with commands of their own: npm run test:attacks, test:adoption, test:lifecycle, test:mutations.
 `;
 
 const { values, positionals } = parseArgs({
