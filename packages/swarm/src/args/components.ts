@@ -54,7 +54,7 @@ export interface SwarmClusterArgs {
   deleteProtection?: boolean;
   /**
    * Hetzner Cloud labels of everything that is made, beside `hcloud-swarm-cluster` (the cluster's name) and, on servers,
-   * `hcloud-swarm-pool` and `hcloud-swarm-role`.
+   * `hcloud-swarm-pool` and `hcloud-swarm-role`. Values, and keys behind a `PREFIX/`, have up to 63 letters, digits and `._-`.
    */
   labels?: Record<string, string>;
 }
