@@ -4,11 +4,15 @@ import pulumi
 from pulumi_hcloud_swarm import SwarmCluster
 
 config = pulumi.Config()
-key_file = config.get("privateKeyFile") or Path.home() / ".ssh" / "id_ed25519"
+# The key itself, encrypted in the stack's settings, where no file is: another machine, a CI job.
+private_key = config.get_secret("privateKey")
+if private_key is None:
+    key_file = config.get("privateKeyFile") or Path.home() / ".ssh" / "id_ed25519"
+    private_key = pulumi.Output.secret(Path(key_file).read_text())
 
 cluster = SwarmCluster(
     "demo",
-    ssh={"private_key": pulumi.Output.secret(Path(key_file).read_text())},
+    ssh={"private_key": private_key},
     pools={
         "manager": {"role": "manager", "count": 1},
         "worker": {"role": "worker", "count": 2},

@@ -35,6 +35,7 @@ const afterCompile = [
       "test/harness",
       "test/demo",
       "test/pages",
+      "test/package",
       "test/preview/src",
       "test/preview/unit",
       "test/swarm",

@@ -111,6 +111,9 @@ export interface Project {
   close(): Promise<void>;
 }
 
+/** Gives a program the modules behind the package's public face. */
+const partOf = `const part = (name) => require(${JSON.stringify(join(root, "packages/swarm/dist"))} + "/" + name + ".js");\n`;
+
 /** A Pulumi project of one JavaScript program that has this checkout's package. */
 export async function openPulumi(cloud: Cloud, enginePath: string): Promise<Project> {
   const env = { HCLOUD_ENDPOINT: cloud.endpoint, HCLOUD_TOKEN: cloud.token, SSH_AUTH_SOCK: "" };
@@ -122,7 +125,7 @@ export async function openPulumi(cloud: Cloud, enginePath: string): Promise<Proj
     program: (text) =>
       writeFileSync(
         join(project.dir, "index.js"),
-        `const hcloud = require("@pulumi/hcloud");\nconst { SwarmCluster } = require("hcloud-swarm");\n` +
+        `const hcloud = require("@pulumi/hcloud");\nconst { SwarmCluster } = require("hcloud-swarm");\n${partOf}` +
           `const ssh = { privateKey: require("fs").readFileSync("key", "utf8") };\nconst hostKey = ${JSON.stringify(hostKey)};\n${text}`,
       ),
     async preview() {

@@ -42,7 +42,6 @@ export interface PartsOptions {
 export function partsProgram(args: object, body: string, { before = "", component = "" }: PartsOptions = {}): string {
   return `
 const pulumi = require("@pulumi/pulumi");
-const part = (name) => require("hcloud-swarm/dist/" + name + ".js");
 const plan = part("plan/cluster").planCluster("prod", { ssh, ...${JSON.stringify(args)} });
 ${before}
 class Owner extends pulumi.ComponentResource {}

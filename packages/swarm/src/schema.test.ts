@@ -5,7 +5,7 @@ import { HardenedServer, HostHardening, SwarmCluster } from "./index";
 import { argumentReference, argumentSources } from "./testing/reference";
 
 /**
- * What `pulumi package get-schema` prints of this package, by the same code of Pulumi's. Whoever uses the components from
+ * What the plugin tells Pulumi of this package, made by Pulumi's own code out of the components. Whoever uses them from
  * YAML, Python, Go or C# sees exactly this: a change of it is a change of the public face.
  * `npx vitest run packages/swarm/src/schema.test.ts -u` writes the file anew, and the page for people with it.
  */

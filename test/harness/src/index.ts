@@ -4,6 +4,7 @@ export * from "./cluster.js";
 export * from "./eventually.js";
 export * from "./host.js";
 export * from "./languages.js";
+export * from "./package.js";
 export * from "./paths.js";
 export * from "./phases.js";
 export * from "./region.js";

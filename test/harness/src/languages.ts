@@ -1,9 +1,10 @@
 /** The examples in Pulumi YAML and Python as projects that run here, and an engine that runs them. */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
 import { cacheDir, root } from "./paths.js";
+import type { Stack } from "./stack.js";
 
 /** The directory with an engine for all languages; built the first time, minutes. */
 export async function languageEngine(): Promise<string> {
@@ -22,17 +23,26 @@ export function languageEnvironment(engine: string): Record<string, string> {
   };
 }
 
-/** The package as users name it: a folder of `node_modules`. */
-export const packageFolder = join(root, "packages/swarm");
-
-/** A copy of the example in `target`, with the package of this checkout where `npm install` would put it. */
-export function copyExample(example: "yaml" | "python", target: string): void {
+/** A copy of the example in `target`, with what `npm install` made of the package in another project; Pulumi writes to the package's folder. */
+export function copyExample(example: "yaml" | "python", target: string, installed: string): void {
   cpSync(join(root, "examples", example), target, {
     recursive: true,
     filter: (path) => !/\/(node_modules|venv|sdk|Pulumi\.[^/]+\.yaml)$/.test(path),
   });
   mkdirSync(join(target, "node_modules"));
-  symlinkSync(packageFolder, join(target, "node_modules/hcloud-swarm"));
+  for (const name of readdirSync(dirname(installed))) {
+    const [from, to] = [join(dirname(installed), name), join(target, "node_modules", name)];
+    if (from === installed) cpSync(from, to, { recursive: true });
+    else symlinkSync(from, to);
+  }
+}
+
+/** Gives a stack of one of the examples its SSH key, each as its README says. */
+export async function giveKey(stack: Stack, example: string, keyFile: string): Promise<void> {
+  if (example !== "yaml") return await stack.setConfig("privateKeyFile", keyFile);
+  const key = readFileSync(keyFile, "utf8").trimEnd(); // as `pulumi config set` reads it from a file
+  const { exitCode, text } = await stack.pulumi("config", "set", "--secret", "privateKey", "--", key);
+  if (exitCode !== 0) throw new Error(`pulumi config set: ${text}`);
 }
 
 /** A virtual environment with what `requirements` names, made once for each content of the file. */
@@ -57,10 +67,14 @@ export async function preparePython(project: string, engine: string): Promise<vo
   const venv = join(project, "venv");
   cpSync(shared, venv, { recursive: true, verbatimSymlinks: true });
   const env = languageEnvironment(engine);
-  await execa("pulumi", ["package", "gen-sdk", packageFolder, "--language", "python", "--out", "sdk"], {
-    cwd: project,
-    env,
-  });
+  await execa(
+    "pulumi",
+    ["package", "gen-sdk", "./node_modules/hcloud-swarm/plugin", "--language", "python", "--out", "sdk"],
+    {
+      cwd: project,
+      env,
+    },
+  );
   const install = ["-m", "pip", "install", "--quiet", "--no-build-isolation", "./sdk/python"];
   await execa(join(venv, "bin/python"), install, { cwd: project });
 }

@@ -1,5 +1,5 @@
 /** A host whose key changed: what the real engine says, and what accepting the new key does to a node that is up. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bootstrapHostKey, fingerprintOf } from "../../../packages/swarm/src/remote/sshKey.js";
@@ -41,8 +41,8 @@ interface Node {
 function program({ resource = "m1", server = "7", hostKey, first, policy }: Node): string {
   return `
 const pulumi = require("@pulumi/pulumi");
-const { bootstrapStep, firstKeyOf, hostKeyFrom, lastStep } = require("hcloud-swarm/dist/remote/steps.js");
-const { hostKeyInForce } = require("hcloud-swarm/dist/nodes/acceptedKey.js");
+const { bootstrapStep, firstKeyOf, hostKeyFrom, lastStep } = part("remote/steps");
+const { hostKeyInForce } = part("nodes/acceptedKey");
 class Owner extends pulumi.ComponentResource {}
 const parent = new Owner("test:index:Owner", "prod");
 const { privateKey, ...host } = ${JSON.stringify(sshd.connection)};
@@ -133,17 +133,8 @@ test("the one-use key of the first boot is not accepted", { timeout }, async () 
 test("a program in another language, which has the component from a process of its own, gets the message too", {
   timeout,
 }, async () => {
-  // By Pulumi's own server of components, without its look through the package for a schema, which takes long.
-  const plugin = join(project.dir, "plugin");
-  mkdirSync(plugin);
-  symlinkSync(join(project.dir, "node_modules"), join(plugin, "node_modules"));
-  writeFileSync(join(plugin, "PulumiPlugin.yaml"), "runtime: nodejs\n");
-  writeFileSync(join(plugin, "package.json"), '{ "name": "box", "main": "index.js" }');
-  const construct =
-    "async (name, _, inputs, options) => ({ urn: new HostHardening(name, inputs, options).urn, state: {} })";
-  const main = `require("@pulumi/pulumi/provider").main({ version: "1.0.0", construct: ${construct} }, process.argv.slice(2));`;
-  writeFileSync(join(plugin, "index.js"), `const { HostHardening } = require("hcloud-swarm");\n${main}\n`);
-  const named = "plugins:\n  providers:\n    - name: box\n      path: plugin\n";
+  const plugin = join(import.meta.dirname, "../../../packages/swarm/plugin");
+  const named = `plugins:\n  providers:\n    - name: hcloud-swarm\n      path: ${plugin}\n`;
   writeFileSync(join(project.dir, "Pulumi.yaml"), `name: engine-check\nruntime: nodejs\n${named}`);
   const other = bootstrapHostKey("another", "key", "pair").publicKey;
   const { host, port, user, privateKey } = sshd.connection;
@@ -153,7 +144,7 @@ test("a program in another language, which has the component from a process of i
   };
   project.program(`
 const pulumi = require("@pulumi/pulumi");
-new pulumi.ComponentResource("box:index:HostHardening", "box", ${JSON.stringify(args)}, {}, true);
+new pulumi.ComponentResource("hcloud-swarm:index:HostHardening", "box", ${JSON.stringify(args)}, {}, true);
 `);
   const error = await project.run(up).then(
     () => "no error",
@@ -168,7 +159,7 @@ new pulumi.ComponentResource("box:index:HostHardening", "box", ${JSON.stringify(
 test("a step whose deletion fails says why to a destroy, which knows no hooks", { timeout }, async () => {
   project.program(`
 const pulumi = require("@pulumi/pulumi");
-const { agentStep } = require("hcloud-swarm/dist/remote/steps.js");
+const { agentStep } = part("remote/steps");
 const pinned = { name: "box", argument: "connection.hostKey", inDoubt: "leave it pinned" };
 const target = { ...${JSON.stringify({ ...sshd.connection, hostKey: shown })}, pinned, dialSeconds: 60 };
 const place = { name: "box", parent: pulumi.rootStackResource, identity: "7", target };

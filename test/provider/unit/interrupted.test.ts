@@ -26,11 +26,11 @@ async function close(): Promise<void> {
 /** Everything that a cluster makes under a name, by the component's own functions: no host is reached. */
 const program = `
 const pulumi = require("@pulumi/pulumi");
-const { planCluster } = require("hcloud-swarm/dist/plan/cluster.js");
-const made = require("hcloud-swarm/dist/cloud/infrastructure.js");
-const { publicNet } = require("hcloud-swarm/dist/cloud/primaryIps.js");
-const { attachedDisks } = require("hcloud-swarm/dist/cloud/disks.js");
-const { loadBalancer } = require("hcloud-swarm/dist/cloud/loadBalancer.js");
+const { planCluster } = part("plan/cluster");
+const made = part("cloud/infrastructure");
+const { publicNet } = part("cloud/primaryIps");
+const { attachedDisks } = part("cloud/disks");
+const { loadBalancer } = part("cloud/loadBalancer");
 class Owner extends pulumi.ComponentResource {}
 const component = new Owner("test:index:Owner", "prod");
 const volumes = { data: { size: 10, mountPath: "/data" } };

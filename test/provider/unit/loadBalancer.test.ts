@@ -7,9 +7,9 @@ const deployment = fileDeployment();
 /** Two labelled servers and one that was there before, in front of which the component's own functions put a load balancer. */
 const program = (balancer?: object) => `
 const pulumi = require("@pulumi/pulumi");
-const { loadBalancer } = require("hcloud-swarm/dist/cloud/loadBalancer.js");
-const { planCluster } = require("hcloud-swarm/dist/plan/cluster.js");
-const { numberOf } = require("hcloud-swarm/dist/cloud/infrastructure.js");
+const { loadBalancer } = part("cloud/loadBalancer");
+const { planCluster } = part("plan/cluster");
+const { numberOf } = part("cloud/infrastructure");
 class Owner extends pulumi.ComponentResource {}
 const component = new Owner("test:index:Owner", "prod");
 const parent = { parent: component };

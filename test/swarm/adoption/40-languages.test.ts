@@ -1,5 +1,5 @@
 /** The examples in Pulumi YAML and Python, up on a machine. Only their workers are left out, for time. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +8,8 @@ import {
   api,
   apiGet,
   copyExample,
+  giveKey,
+  installPackage,
   languageEngine,
   openStack,
   preparePython,
@@ -32,11 +34,16 @@ const servers = async () => serversSchema.parse(await apiGet(theRegion(), "/serv
 const serverNames = async () => (await servers()).map(({ name }) => name);
 
 let engine: string;
+/** The packed package as `npm install` unpacked it. */
+let installed: string;
 beforeAll(async () => {
   // The hand-made swarm's machines would only take time from these.
   for (const { id } of await servers()) await api(theRegion(), "DELETE", `/servers/${id}`);
   engine = await languageEngine();
   process.env.PATH = `${engine}${delimiter}${usualPath}`;
+  const packageProject = join(scratch, "installed");
+  mkdirSync(packageProject);
+  installed = await installPackage(packageProject);
 }, 1_200_000);
 afterAll(() => {
   process.env.PATH = usualPath;
@@ -54,7 +61,7 @@ async function live(language: string, program: string): Promise<void> {
   const stateDir = join(scratch, `state-${language}`);
   const stack: Stack = await openStack({ region: theRegion(), program, name: language, stateDir });
   // Hetzner Cloud refuses the same key twice.
-  await stack.setConfig("privateKeyFile", await sshKey(stateDir));
+  await giveKey(stack, language, await sshKey(stateDir));
   let name = "";
   try {
     await up(stack);
@@ -80,14 +87,14 @@ async function live(language: string, program: string): Promise<void> {
 describe.concurrent("the cluster of the examples comes up, verified, and changes nothing the second time", () => {
   test("in Pulumi YAML", { timeout: 1_200_000 }, async () => {
     const project = join(scratch, "yaml");
-    copyExample("yaml", project);
+    copyExample("yaml", project, installed);
     edit(join(project, "Pulumi.yaml"), /^ *worker: .*\n/m, "");
     await live("yaml", project);
   });
 
   test("in Python", { timeout: 1_200_000 }, async () => {
     const project = join(scratch, "python");
-    copyExample("python", project);
+    copyExample("python", project, installed);
     edit(join(project, "__main__.py"), /^ *"worker": .*\n/m, "");
     edit(join(project, "__main__.py"), /"demo"/, '"demo-python"');
     await preparePython(project, engine);

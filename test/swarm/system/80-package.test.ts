@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, expect, test } from "vitest";
-import { openStack, root } from "../../harness/src/index.js";
+import { openStack, packPackage, root } from "../../harness/src/index.js";
 import { ready } from "../lib.js";
 
 const project = mkdtempSync(join(tmpdir(), "hcloud-swarm-package-"));
@@ -11,14 +11,12 @@ afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 test("the packed tarball, installed in an empty project, previews there", async () => {
   const { region, keyFile } = await ready();
-  const packed = await execa("npm", ["pack", "--silent", "--pack-destination", project], {
-    cwd: join(root, "packages/swarm"),
-  });
+  const tarball = await packPackage("swarm", project);
   const example = join(root, "examples/cluster");
   for (const file of ["Pulumi.yaml", "index.ts", "tsconfig.json"])
     copyFileSync(join(example, file), join(project, file));
   const manifest = JSON.parse(readFileSync(join(example, "package.json"), "utf8"));
-  manifest.dependencies["hcloud-swarm"] = `file:${packed.stdout.trim().split("\n").at(-1)}`;
+  manifest.dependencies["hcloud-swarm"] = `file:${tarball}`;
   writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
   // Pulumi's own packages would download binaries in their install scripts; the engine is on PATH.
   await execa("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: project });

@@ -1,5 +1,5 @@
-/** The package from other languages: its schema, SDKs made of it, and the cluster of examples/cluster in YAML and Python. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+/** The packed package from other languages: its schema, SDKs made of it, and the cluster of examples/cluster in YAML and Python. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { execa } from "execa";
@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
 import {
   copyExample,
+  giveKey,
+  installPackage,
   languageEngine,
   languageEnvironment,
   openStack,
-  packageFolder,
   preparePython,
   region as regionOf,
   root,
@@ -19,8 +20,15 @@ import {
 const scratch = mkdtempSync(join(tmpdir(), "hcloud-swarm-languages-"));
 const usualPath = process.env.PATH ?? "";
 let engine: string;
+/** The package as `npm install` unpacked it. */
+let installed: string;
+let plugin: string;
 beforeAll(async () => {
   engine = await languageEngine();
+  const project = join(scratch, "installed");
+  mkdirSync(project);
+  installed = await installPackage(project);
+  plugin = join(installed, "plugin");
 }, 1_200_000);
 afterAll(() => {
   process.env.PATH = usualPath;
@@ -46,7 +54,7 @@ async function planned(program: string, language: string): Promise<Record<string
   const region = regionOf(regionName);
   process.env.PATH = `${engine}${delimiter}${usualPath}`;
   const stack = await openStack({ region, program, name: language, stateDir: join(scratch, `state-${language}`) });
-  await stack.setConfig("privateKeyFile", keyFile);
+  await giveKey(stack, language, keyFile);
   const { text, exitCode } = await stack.pulumi("preview", "--json");
   expect(exitCode, text).toBe(0);
   // Warnings about providers from PATH stand around it.
@@ -60,9 +68,9 @@ async function planned(program: string, language: string): Promise<Record<string
 
 describe("the schema", () => {
   test("is what pulumi package get-schema prints of the package", async () => {
-    const served = JSON.parse(await pulumi("package", "get-schema", packageFolder));
-    // The file has it as the package tells it; the engine puts that in an order of its own, and so it does with the file.
-    const kept = JSON.parse(await pulumi("package", "get-schema", join(packageFolder, "schema.json")));
+    const served = JSON.parse(await pulumi("package", "get-schema", plugin));
+    // The engine puts a schema in an order of its own, and so it does with the file.
+    const kept = JSON.parse(await pulumi("package", "get-schema", join(root, "packages/swarm/schema.json")));
     expect(Object.keys(served.resources).sort()).toEqual(
       ["HardenedServer", "HostHardening", "SwarmCluster"].map((name) => `hcloud-swarm:index:${name}`),
     );
@@ -71,7 +79,7 @@ describe("the schema", () => {
 
   test("makes an SDK for TypeScript and one for Python", async () => {
     for (const language of ["nodejs", "python"])
-      await pulumi("package", "gen-sdk", packageFolder, "--language", language, "--out", "sdk");
+      await pulumi("package", "gen-sdk", plugin, "--language", language, "--out", "sdk");
     const typescript = readFileSync(join(scratch, "sdk/nodejs/swarmCluster.ts"), "utf8");
     expect(typescript).toMatch(/export class SwarmCluster extends pulumi\.ComponentResource/);
     const python = readFileSync(join(scratch, "sdk/python/pulumi_hcloud_swarm/swarm_cluster.py"), "utf8");
@@ -88,13 +96,13 @@ describe("the cluster of examples/cluster", () => {
 
   test("is the same in Pulumi YAML", async () => {
     const project = join(scratch, "yaml");
-    copyExample("yaml", project);
+    copyExample("yaml", project, installed);
     expect(await planned(project, "yaml")).toEqual(wanted);
   });
 
   test("is the same in Python", async () => {
     const project = join(scratch, "python");
-    copyExample("python", project);
+    copyExample("python", project, installed);
     await preparePython(project, engine);
     expect(await planned(project, "python")).toEqual(wanted);
   });
