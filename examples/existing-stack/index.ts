@@ -5,7 +5,8 @@ import { HostHardening, type NodeRole, SwarmCluster } from "hcloud-swarm";
 
 const config = new pulumi.Config();
 const keyFile = config.get("privateKeyFile") ?? `${homedir()}/.ssh/id_ed25519`;
-const privateKey = pulumi.secret(readFileSync(keyFile, "utf8"));
+// The key itself, encrypted in the stack's settings, where no file is: another machine, a CI job.
+const privateKey = config.getSecret("privateKey") ?? pulumi.secret(readFileSync(keyFile, "utf8"));
 const policy = { publishedPorts: [{ port: 80 }, { port: 443 }] };
 
 // One host, made anywhere: by hand, by Terraform, or by another part of this program, as in `host: server.ipv4Address`.
