@@ -42,6 +42,7 @@ const afterCompile = [
     ],
     "",
   ],
+  ["package shape", node, [join(root, "test/bootstrap/shape.mjs")], ""],
   ["dead exports", node, [tool("knip/bin/knip.js"), "--no-progress"], ""],
 ];
 const fromSource = [
