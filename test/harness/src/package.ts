@@ -8,7 +8,8 @@ export type Package = "swarm" | "preview-report";
 
 /** Packs what was compiled into `target` and gives the tarball. */
 export async function packPackage(name: Package, target: string): Promise<string> {
-  // Without scripts: the one before packing makes dist anew, and whoever else runs at that time would miss it.
+  // Without scripts: the one before packing makes dist anew, and whoever else runs at that time would miss it. The rest of it is done here.
+  if (name === "swarm") await execa(process.execPath, [join(root, "packages/swarm/scripts/docs.mjs")]);
   const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", target];
   const { stdout } = await execa("npm", args, { cwd: join(root, "packages", name) });
   return join(target, stdout.trim().split("\n").at(-1) ?? "");

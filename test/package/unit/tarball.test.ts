@@ -47,9 +47,9 @@ describe.each(packages)("the tarball of packages/%s", (name) => {
     }
   });
 
-  test("has a README without links to files that are not in it", () => {
+  test("has a README that links to no files and names no docs that are not in it", () => {
     const text = readFileSync(join(folder, "README.md"), "utf8");
-    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link ?? "");
+    const links = [...text.matchAll(/(?:\]\((?!https?:|#)|`(?=docs\/))([^)`#]+)/g)].map(([, link]) => link ?? "");
     expect(links.filter((link) => !existsSync(resolve(folder, link)))).toEqual([]);
   });
 
