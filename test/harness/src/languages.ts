@@ -40,9 +40,7 @@ export function copyExample(example: "yaml" | "python", target: string, installe
 /** Gives a stack of one of the examples its SSH key, each as its README says. */
 export async function giveKey(stack: Stack, example: string, keyFile: string): Promise<void> {
   if (example !== "yaml") return await stack.setConfig("privateKeyFile", keyFile);
-  const key = readFileSync(keyFile, "utf8").trimEnd(); // as `pulumi config set` reads it from a file
-  const { exitCode, text } = await stack.pulumi("config", "set", "--secret", "privateKey", "--", key);
-  if (exitCode !== 0) throw new Error(`pulumi config set: ${text}`);
+  await stack.setSecret("privateKey", readFileSync(keyFile, "utf8"));
 }
 
 /** A virtual environment with what `requirements` names, made once for each content of the file. */

@@ -9,6 +9,8 @@ export interface Stack {
   readonly stateDir: string;
   readonly log: string;
   setConfig(key: string, value: string): Promise<void>;
+  /** As a secret, and on standard input: neither arguments nor the log have it. */
+  setSecret(key: string, value: string): Promise<void>;
   removeConfig(key: string): Promise<void>;
   /** `pulumi up`; every line of its output goes to `onLine`. */
   up(onLine?: (line: string) => void, ...args: string[]): Promise<StackRun>;
@@ -60,7 +62,11 @@ export async function openStack({ region, program, name, stateDir }: StackOption
     NO_COLOR: "1",
   };
 
-  const run = async (args: readonly string[], onLine?: (line: string) => void): Promise<StackRun> => {
+  const run = async (
+    args: readonly string[],
+    onLine?: (line: string) => void,
+    options: { readonly input?: string } = {},
+  ): Promise<StackRun> => {
     const before = readSessions(sessions).length;
     const configured = ["up", "preview", "destroy", "refresh", "config"].includes(args[0] ?? "");
     // The stack's configuration stays with its state; a checkout is nobody's scratch pad.
@@ -70,6 +76,7 @@ export async function openStack({ region, program, name, stateDir }: StackOption
       env,
       all: true,
       reject: false,
+      ...options,
     });
     appendFileSync(log, `\n$ pulumi ${args.join(" ")}\n`);
     const lines: string[] = [];
@@ -81,8 +88,9 @@ export async function openStack({ region, program, name, stateDir }: StackOption
     const { exitCode } = await child;
     return { exitCode: exitCode ?? 1, text: lines.join("\n"), sshSessions: readSessions(sessions).slice(before) };
   };
-  const must = async (args: readonly string[], onLine?: (line: string) => void): Promise<StackRun> => {
-    const done = await run(args, onLine);
+  const must = async (...given: Parameters<typeof run>): Promise<StackRun> => {
+    const [args] = given;
+    const done = await run(...given);
     if (done.exitCode !== 0)
       throw new Error(`pulumi ${args[0]} ended with ${done.exitCode} (log: ${log})\n${done.text}`);
     return done;
@@ -101,6 +109,9 @@ export async function openStack({ region, program, name, stateDir }: StackOption
     log,
     async setConfig(key, value) {
       await must(["config", "set", key, value]);
+    },
+    async setSecret(key, value) {
+      await must(["config", "set", "--secret", key], undefined, { input: value });
     },
     async removeConfig(key) {
       await must(["config", "rm", key]);
