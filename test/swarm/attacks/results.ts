@@ -75,7 +75,13 @@ export class Results {
 
   /** A row for each of the attacks, measured or not. */
   rows(image: string, attacks: readonly Attack[]): Row[] {
-    return attacks.map(({ name, group, what }) => ({ name, group, what, cells: this.#table[image]?.[name] ?? {} }));
+    return attacks.map((attack) => {
+      const { name, group, what } = attack;
+      const cells = this.#table[image]?.[name] ?? {};
+      const stale = columns.filter((column) => cells[column] && cells[column].basis !== basisOf(attack, column));
+      const explained = attack.group === "drift" && attack.opensMeanwhile !== undefined;
+      return { name, group, what, cells, stale, explained };
+    });
   }
 
   /** Images of which anything was measured. */

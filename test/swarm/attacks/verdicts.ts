@@ -11,6 +11,10 @@ export interface Row {
   readonly group: string;
   readonly what: string;
   readonly cells: Cells;
+  /** Columns whose cells hang on what has changed since they were measured. */
+  readonly stale?: readonly Column[];
+  /** There is more to say of it than its verdict. */
+  readonly explained?: boolean;
 }
 
 const list = (seen: readonly Seen[]) => seen.map(({ label, detail }) => `${label} (${detail})`).join("; ");
@@ -67,7 +71,10 @@ function provenance(rows: readonly Row[]): string {
     (commit) => `${commit} (${cells.filter((cell) => cell.commit === commit).length})`,
   );
   if (cells.length === 0) return "Nothing measured yet.";
-  return `${cells.length} of ${rows.length * columns.length} cells measured, from ${times.at(0)} to ${times.at(-1)}, at commit ${commits.join(", ")}.`;
+  const stale = rows.reduce((sum, row) => sum + (row.stale?.length ?? 0), 0);
+  const changed =
+    stale === 0 ? "" : ` Of ${stale} cells the attack, the agent or the rules have changed in some way since.`;
+  return `${cells.length} of ${rows.length * columns.length} cells measured, from ${times.at(0)} to ${times.at(-1)}, at commit ${commits.join(", ")}.${changed}`;
 }
 
 /** Verdicts that the table need not explain: whatever is open, broken or does not apply has its reason below it. */
@@ -94,18 +101,17 @@ Above each table are the times and commits of its cells; those of each cell, wit
 export function markdown(results: Readonly<Record<string, readonly Row[]>>): string {
   const text = Object.entries(results).map(([version, rows]) => {
     const reasons: string[] = [];
-    const cell = (column: Column, found: Cell | undefined): string => {
+    const cell = ({ cells, explained = false }: Row, column: Column): string => {
+      const found: Cell | undefined = cells[column];
       if (!found) return "**not measured**";
       const mark = found.ok ? "" : " ✗";
       // Open with no firewall is what the others are compared with.
-      if (found.ok && (selfEvident.includes(found.verdict) || (column === "bare" && found.verdict === "open")))
-        return found.verdict;
+      const evident = selfEvident.includes(found.verdict) && !explained;
+      if (found.ok && (evident || (column === "bare" && found.verdict === "open"))) return found.verdict;
       if (!reasons.includes(found.detail)) reasons.push(found.detail);
       return `${found.verdict}${mark} [${reasons.indexOf(found.detail) + 1}]`;
     };
-    const lines = rows.map(
-      (row) => `| ${row.name} | ${columns.map((column) => cell(column, row.cells[column])).join(" | ")} |`,
-    );
+    const lines = rows.map((row) => `| ${row.name} | ${columns.map((column) => cell(row, column)).join(" | ")} |`);
     return [
       `## ${version}`,
       "",

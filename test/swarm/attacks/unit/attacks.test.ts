@@ -88,6 +88,14 @@ describe("verdicts", () => {
     expect(markdown({ v: [row] })).toMatch(/\| not applicable \[1\] \|[\s\S]*1\. no such thing here/);
   });
 
+  test("the table says how much of it is of before a change, and what there is to say of a hole that is caught", () => {
+    const cell = { verdict: "caught" as const, ok: true, detail: "7 of 9 probes answered", ...when };
+    const row = { name: "a", group: "drift", what: "w", cells: { ours: cell } };
+    expect(markdown({ v: [row] })).not.toMatch(/changed in some way since|7 of 9/);
+    const marked = markdown({ v: [{ ...row, stale: ["ours" as const], explained: true }] });
+    expect(marked).toMatch(/Of 1 cells .* changed in some way since\.[\s\S]*\| caught \[1\] \|[\s\S]*1\. 7 of 9/);
+  });
+
   test("the table says what came in under a baseline", () => {
     const cell = (column: "bare" | "seed") => ({ ...packetCell(column, [closed(true), works(true)], 1), ...when });
     const row = { name: "a", group: "packets", what: "w", cells: { bare: cell("bare"), seed: cell("seed") } };
