@@ -97,7 +97,7 @@ export class SwarmCluster extends pulumi.ComponentResource {
     const makesServers = plan.nodes.some((node) => node.adopt === undefined);
     const sshKey = makesServers ? sshKeyId(owner, publicKey, plan.ssh.existing, rotation !== undefined) : "";
     const hasNetwork = makesServers || networkPlan.existing !== undefined || networkPlan.existingSubnet !== undefined;
-    const network = hasNetwork ? privateNetwork(owner, networkPlan) : undefined;
+    const network = hasNetwork ? privateNetwork(plan.component, owner, networkPlan) : undefined;
     const firewallIds = makesServers ? cloudFirewallIds(owner, cloudFirewalls(plan, given, selector)) : [];
     const groups = spreadGroups(
       owner,

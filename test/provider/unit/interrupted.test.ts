@@ -39,7 +39,7 @@ const services = [{ listenPort: 80 }];
 const plan = planCluster("prod", { ssh, pools: { manager: { role: "manager", count: 1 }, worker }, loadBalancer: { services } });
 const owner = { ...plan, component, name: "prod" };
 const node = plan.nodes.find((one) => one.pool === "worker");
-const network = made.privateNetwork(owner, { ipRange: "10.0.0.0/16", subnetRange: "10.0.0.0/24", zone: "eu-central" });
+const network = made.privateNetwork(plan.component, owner, { ipRange: "10.0.0.0/16", subnetRange: "10.0.0.0/24", zone: "eu-central" });
 const firewallIds = made.cloudFirewallIds(owner, {
   enabled: true, sshDigest: "abc", selector: "hcloud-swarm-cluster=prod",
   rules: () => ({ ssh: [{ direction: "in", protocol: "icmp", sourceIps: ["0.0.0.0/0"] }], others: [] }),

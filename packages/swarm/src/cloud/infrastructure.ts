@@ -4,6 +4,7 @@ import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import { attemptOf } from "../interrupted/attempt";
 import type { CloudRules } from "./firewalls";
+import { refuseOther } from "./keptNetwork";
 
 /** What every child of a component has in common. */
 export interface Owner {
@@ -68,22 +69,40 @@ export interface NetworkPlan {
   readonly existingSubnet?: Existing | undefined;
 }
 
-export function privateNetwork(owner: Owner, plan: NetworkPlan): PrivateNetwork {
-  const { component: parent, name, prefix, deleteProtection } = owner;
-  const { labels, options } = named(owner);
+/** The network and its subnet. No server comes to know of one that is there and is another one than the plan's: it is refused. */
+export function privateNetwork(component: string, owner: Owner, plan: NetworkPlan): PrivateNetwork {
   if (plan.existingSubnet !== undefined) return networkOfSubnet(plan.existingSubnet, plan.existing);
-  const id = numberOf(
-    plan.existing?.id ??
-      new hcloud.Network(`${name}-network`, { name: prefix, ipRange: plan.ipRange, labels, deleteProtection }, options)
-        .id,
-  );
-  if (plan.subnetRange === undefined) return { id, subnets: [] };
+  const { existing, subnetRange, zone } = plan;
+  const network = existing === undefined ? madeNetwork(component, owner, plan) : numberOf(existing.id);
+  if (subnetRange === undefined) return { id: network, subnets: [] };
   const subnet = new hcloud.NetworkSubnet(
-    `${name}-subnet`,
-    { networkId: id, type: "cloud", networkZone: plan.zone, ipRange: plan.subnetRange },
-    { parent },
+    `${owner.name}-subnet`,
+    { networkId: network, type: "cloud", networkZone: zone, ipRange: subnetRange },
+    { parent: owner.component, ...(existing === undefined ? { ignoreChanges: ["ipRange", "networkZone"] } : {}) },
   );
+  if (existing !== undefined) return { id: network, subnets: [subnet] };
+  const id = pulumi.all([network, subnet.ipRange, subnet.networkZone]).apply(([known, range, foundZone]) => {
+    refuseOther(component, owner.prefix, {
+      subnetRange: { found: range, asked: subnetRange },
+      zone: { found: foundZone, asked: zone },
+    });
+    return known;
+  });
   return { id, subnets: [subnet] };
+}
+
+function madeNetwork(component: string, owner: Owner, { ipRange }: NetworkPlan): pulumi.Output<number> {
+  const { name, prefix, deleteProtection } = owner;
+  const { labels, options } = named(owner);
+  const network = new hcloud.Network(
+    `${name}-network`,
+    { name: prefix, ipRange, labels, deleteProtection },
+    { ...options, ignoreChanges: [...options.ignoreChanges, "ipRange"] },
+  );
+  return pulumi.all([network.id, network.ipRange]).apply(([id, found]) => {
+    refuseOther(component, prefix, { ipRange: { found, asked: ipRange } });
+    return numberOf(id);
+  });
 }
 
 /** The network of a subnet that is there. That the id is known means that the subnet is: servers wait for it. */
