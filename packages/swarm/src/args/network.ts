@@ -5,16 +5,18 @@ import type { EgressArgs } from "./privateNodes";
 /** The private network that the swarm runs on. */
 export interface NetworkArgs {
   /**
-   * IPv4 range of the network, its host bits zero. Default: `10.0.0.0/16`. Choose it once: for another one Pulumi would first delete the
-   * subnet that the servers are in, which Hetzner Cloud refuses and the provider tries again, so that `up` does not end.
+   * IPv4 range of the network, its host bits zero. Default: `10.0.0.0/16`. Choose it once: another one is refused, by the preview already
+   * and before a server or a host is touched. One that is larger and begins where this one does, such as `10.0.0.0/15`, can be had by
+   * hand, as the refusal says.
    */
   ipRange?: string;
   /**
    * IPv4 range of the subnet that the nodes are in, within `ipRange`, its host bits zero. Default: the first /24 of `ipRange`. Choose it
-   * once: Hetzner Cloud refuses another one that overlaps; for one that does not, `up` does not end, as with `ipRange`.
+   * once: another one is refused as that of `ipRange` is; beside `existing` it is not, and `up` does not end, as Pulumi tries to delete the
+   * subnet that the servers are in.
    */
   subnetRange?: string;
-  /** Network zone. Default: `eu-central`. It counts when the subnet is made: Hetzner Cloud refuses another one, and nothing changes. */
+  /** Network zone. Default: `eu-central`. It counts when the subnet is made: another one is refused. */
   zone?: string;
   /** A network that is there. `ipRange` then says what its range is; a subnet is made only if `subnetRange` is given. */
   existing?: ExistingArgs;
