@@ -75,6 +75,15 @@ describe("a node that leaves", () => {
     for (const name of ["prod-handover", "prod-roster", "prod-w1-policy"]) expect(names).not.toContain(name);
   });
 
+  it("is known by its mark where its host has the name that the cluster had before", async () => {
+    const renamed = swarm.map((one) => ({
+      ...{ ...one, host: `old-${one.name}` },
+      mark: { founder: "1", server: `prod-${one.name}` },
+    }));
+    const { errors } = await refusedCluster(args({ w1: {} }), { ...options(["prod-w1", "prod-w2"]), swarm: renamed });
+    expect(errors).toMatch(/protected from deletion.*: prod-w2\. Nothing has been drained/);
+  });
+
   it("leaves where it is not, whatever is protected beside it", async () => {
     const { cloud } = await madeCluster(args({ w1: {} }), options(["prod-w1", "prod-m1", "prod-gone"]));
     expect(cloud.inputsOf("prod-roster").stdin).toContain("drain id-w2 prod-w2");

@@ -4,6 +4,7 @@
  */
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import { type Cluster, isOwn, namesOf } from "../membership/ownership";
 import type { Member } from "../membership/survey";
 import { RefusedChangeError } from "../refusedChange";
 import type { Owner } from "./infrastructure";
@@ -21,12 +22,15 @@ export interface Leave {
 /** The members, once it is sure that the servers of those that leave can be deleted. Hetzner Cloud is asked only where some leave. */
 export function withoutProtected(
   members: pulumi.Output<readonly Member[]>,
+  cluster: pulumi.Output<Cluster>,
   { component, owner, servers, selector }: Leave,
 ): pulumi.Output<readonly Member[]> {
-  return members.apply((list) => {
+  return pulumi.all([members, cluster]).apply(([list, ours]) => {
     const leaving = list
-      .map(({ name }) => name)
-      .filter((name) => name.startsWith(`${owner.prefix}-`) && !servers.includes(name));
+      .filter((member) => isOwn(member, ours))
+      .map((member) => namesOf(member, ours))
+      .filter((names) => !names.some((name) => servers.includes(name)))
+      .flat();
     if (leaving.length === 0) return pulumi.output(list);
     return hcloud.getServersOutput({ withSelector: selector }, { parent: owner.component }).servers.apply((found) => {
       refuseProtected(
@@ -41,7 +45,7 @@ export function withoutProtected(
 
 /** @throws RefusedChangeError naming those that leave and are protected, and the ways out */
 function refuseProtected(component: string, leaving: readonly string[], guarded: readonly string[]): void {
-  const refused = leaving.filter((name) => guarded.includes(name));
+  const refused = [...new Set(leaving)].filter((name) => guarded.includes(name));
   if (refused.length === 0) return;
   const byHand = refused.map((name) => `'hcloud server disable-protection ${name} delete rebuild'`).join(" and ");
   throw new RefusedChangeError(

@@ -4,7 +4,7 @@ import { foreseen, type Prospect } from "./foresight";
 
 const three = ["prod-m1", "prod-m2", "prod-m3"];
 const prospect = (more: Partial<Prospect>): Prospect => ({
-  ...{ before: three, gone: new Set(), managers: three, workers: [], prefix: "prod-" },
+  ...{ before: three, gone: new Set(), managers: three, workers: [] },
   ...more,
 });
 
@@ -16,6 +16,7 @@ describe("what a preview can tell of the quorum", () => {
     ["all but one are", { managers: ["prod-m1-r1", "prod-m2-r1", "prod-m3"] }],
     ["all but one become workers", { managers: ["prod-m1"], workers: ["prod-m2", "prod-m3"] }],
     ["one of three is gone", { gone: new Set(["prod-m2"]) }],
+    ["two that were adopted leave", { before: ["prod-m1", "swarm-b", "swarm-c"], managers: ["prod-m1"] }],
     ["one is gone and another one leaves", { gone: new Set(["prod-m2"]), managers: ["prod-m1", "prod-m2"] }],
   ])("is nothing where %s", (_, more) => {
     expect(foreseen(prospect(more))).toBeUndefined();
@@ -30,6 +31,11 @@ describe("what a preview can tell of the quorum", () => {
     ["all become workers", { managers: ["prod-m4"], workers: three }, /Let at least one of today's managers stay/],
     ["the only one is replaced", { before: ["prod-m1"], managers: ["prod-m1-r1"] }, /go to three first/],
     ["two of three are gone", { gone: new Set(["prod-m2", "prod-m3"]) }, /1 of 3 managers answer.*prod-m2, prod-m3/],
+    [
+      "of those that were adopted, one leaves and one is gone",
+      { before: ["prod-m1", "swarm-b", "swarm-c"], gone: new Set(["swarm-c", "swarm-b"]), managers: ["prod-m1"] },
+      /has lost its quorum: 1 of 3 managers answer.*swarm-b, swarm-c/,
+    ],
     [
       "the one that would stay is gone",
       { gone: new Set(["prod-m1"]), managers: ["prod-m1"] },

@@ -12,12 +12,13 @@ export interface Prospect {
   readonly gone: ReadonlySet<string>;
   readonly managers: readonly string[];
   readonly workers: readonly string[];
-  /** What the names of all the program's servers begin with. */
-  readonly prefix: string;
 }
 
+/** All of them are the program's, whatever they are called: it has made or adopted them. */
+const cluster = { founder: "this", prefix: "" };
+
 /** Why the deployment is going to be refused; none where nothing speaks for it. */
-export function foreseen({ before, gone, managers, workers, prefix }: Prospect): string | undefined {
+export function foreseen({ before, gone, managers, workers }: Prospect): string | undefined {
   const stays = (name: string) => managers.includes(name) && !gone.has(name);
   if (before.length === 0) return undefined;
   // Who leads is not known: in the best case one that stays.
@@ -29,11 +30,16 @@ export function foreseen({ before, gone, managers, workers, prefix }: Prospect):
     availability: "active" as const,
     leaving: false,
     leader: name === leader,
+    founder: cluster.founder,
     ...(gone.has(name)
       ? { state: "down", reachability: "unreachable" }
       : { state: "ready", reachability: "reachable" }),
   }));
-  const wish = { managers: managers.map((name) => ({ name, id: stays(name) ? name : undefined })), workers, prefix };
+  const wish = {
+    managers: managers.map((name) => ({ name, id: stays(name) ? name : undefined })),
+    workers: workers.map((name) => ({ name })),
+    cluster,
+  };
   try {
     if (leader === undefined && gone.size === 0) throw new QuorumError(`no manager of today's stays one. ${wayToStay}`);
     planHandover(members, wish);

@@ -6,7 +6,10 @@ import { forgetLabels, type LabelledNode, nodeLabelsProgram } from "./nodeLabels
 
 /** A node's labels are lines in a file beside it, and taking away one that is not there is an error, as it is for Docker. */
 const { set, read, calls, run } = fakeManager({
-  inspect: `*'range $key, $value := .Spec.Labels'*)
+  inspect: `*hcloud-swarm.founder*)
+    value_of() { awk -v key="$1" -F = '$1 == key { print $2 }' "$FAKE/$id.labels"; }
+    echo "$(hostname) $(value_of hcloud-swarm.founder):$(value_of hcloud-swarm.server)" ;;
+  *'range $key, $value := .Spec.Labels'*)
     key=\${5#*'eq $key "'}
     key=\${key%%'"'*}
     awk -v key="$key" -F = '$1 == key { sub(/^[^=]*/, ""); print }' "$FAKE/$id.labels" ;;`,
@@ -24,15 +27,16 @@ const { set, read, calls, run } = fakeManager({
   done`,
 });
 const node = "worker ready active -";
+const founder = "4711";
 const swarm = { "m1.node": "manager ready active reachable", "w1.node": node, "w2.node": node };
 const none = { "m1.labels": "", "w1.labels": "", "w2.labels": "" };
 const labelsOf = (id: string) => read(`${id}.labels`).split("\n").filter(Boolean).sort();
 const updates = () => calls(/^node update/);
 const named = (labels: Record<string, Record<string, string>>): LabelledNode[] =>
   Object.entries(labels).map(([id, own]) => ({ name: `prod-${id}`, labels: own }));
-const settle = (labels: Record<string, Record<string, string>>) => run(nodeLabelsProgram(named(labels), 2));
+const settle = (labels: Record<string, Record<string, string>>) => run(nodeLabelsProgram(named(labels), 2, founder));
 const forget = (labels: Record<string, Record<string, string>>) =>
-  run(`set -- ${forgetLabels}\n${nodeLabelsProgram(named(labels), 2)}`);
+  run(`set -- ${forgetLabels}\n${nodeLabelsProgram(named(labels), 2, founder)}`);
 
 describe("nodeLabelsProgram", () => {
   it("adds, changes and takes away, an update a node, and none where nothing differs", () => {
@@ -85,6 +89,15 @@ describe("nodeLabelsProgram", () => {
     expect(labelsOf("w1")).toEqual(["disk=ssd", "hcloud-swarm.labels=disk"]);
   });
 
+  it("finds a node whose host has another name by its mark, and none that another cluster has marked so", () => {
+    const mark = (cluster: string) => `hcloud-swarm.founder=${cluster}\nhcloud-swarm.server=prod-w9`;
+    const hosts = { "w1.hostname": "box", "w2.hostname": "other" };
+    set({ ...swarm, ...none, ...hosts, "w1.labels": mark(founder), "w2.labels": mark("4712") });
+    expect(settle({ w9: { disk: "ssd" } }).status).toBe(0);
+    expect([...labelsOf("w1"), ...labelsOf("w2")].filter((label) => label.startsWith("disk"))).toEqual(["disk=ssd"]);
+    expect(labelsOf("w1")).toContain("disk=ssd");
+  });
+
   it("fails for a node that the swarm does not have, and without a leader", () => {
     set({ ...swarm, ...none });
     expect(settle({ w9: { disk: "ssd" } })).toMatchObject({
@@ -123,7 +136,9 @@ describe("nodeLabelsProgram", () => {
         const turned = Object.entries(wish)
           .reverse()
           .map(([id, own]) => [id, Object.fromEntries(Object.entries(own).reverse())] as const);
-        expect(nodeLabelsProgram(named(Object.fromEntries(turned)), 2)).toBe(nodeLabelsProgram(named(wish), 2));
+        expect(nodeLabelsProgram(named(Object.fromEntries(turned)), 2, founder)).toBe(
+          nodeLabelsProgram(named(wish), 2, founder),
+        );
       }),
     );
   });
@@ -132,7 +147,7 @@ describe("nodeLabelsProgram", () => {
   it.skipIf(!shellcheck)("leaves shellcheck nothing to say", () => {
     // SC2317, SC2329: functions that both programs share.
     const options = ["-s", "sh", "-e", "SC2317,SC2329", "-"];
-    const input = nodeLabelsProgram(named({ w1: { disk: "ssd" } }), 2);
+    const input = nodeLabelsProgram(named({ w1: { disk: "ssd" } }), 2, founder);
     expect(spawnSync("shellcheck", options, { input, encoding: "utf8" }).stdout).toBe("");
   });
 });

@@ -4,9 +4,10 @@
  */
 import { quote } from "../shell";
 import { swarmShell, updateSeconds } from "./managerShell";
+import { founderLabel, serverLabel } from "./survey";
 
 export interface LabelledNode {
-  /** As the swarm knows it. */
+  /** Its server's, which is that of its host, or its mark says it. */
   readonly name: string;
   /** Keys and values without white space, quotes and `=`, keys without commas too. */
   readonly labels: Readonly<Record<string, string>>;
@@ -18,10 +19,10 @@ const ownLabelsLabel = "hcloud-swarm.labels";
 /** The argument with which the program takes away all of its labels; a node that is not there does not matter then. */
 export const forgetLabels = "forget";
 
-/** The program for `sh -s`, without any secret: a line a node, in the order of their names. */
-export function nodeLabelsProgram(nodes: readonly LabelledNode[], waitSeconds: number): string {
+/** The program for `sh -s`, without any secret: a line a node, in the order of their names. `founder` is what nodes are marked with. */
+export function nodeLabelsProgram(nodes: readonly LabelledNode[], waitSeconds: number, founder: string): string {
   const lines = [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1)).map(lineOf);
-  return `seconds=${waitSeconds}\nwish=${quote(lines.join(""))}\n${script}`;
+  return `seconds=${waitSeconds}\nfounder=${quote(founder)}\nwish=${quote(lines.join(""))}\n${script}`;
 }
 
 /** At most how long the program waits for so many nodes, in seconds. */
@@ -67,16 +68,20 @@ until_true "$seconds" has_leader || {
   [ -z "$forgets" ] || { say 'this is no manager of a swarm any more: the labels of the nodes stay'; exit 0; }
   fail 'the swarm has no leader: its quorum is lost'
 }
+# names_of ID: its host's, and what it is marked with.
+names_of() { of_node "$1" '{{.Description.Hostname}} {{with .Spec.Labels}}{{index . "${founderLabel}"}}:{{index . "${serverLabel}"}}{{end}}'; }
 # Asked again where Docker does not answer, or a node would count as none of this swarm.
 list_members() {
   ids=$(docker node ls --quiet) &&
-    members=$(for id in $ids; do hostname=$(of_node "$id" '{{.Description.Hostname}}') || exit 1; printf '%s %s\\n' "$id" "$hostname"; done)
+    members=$(for id in $ids; do names=$(names_of "$id") || exit 1; printf '%s %s\\n' "$id" "$names"; done)
 }
 until_true "$seconds" list_members || fail 'the swarm does not list its nodes'
 # Not in a pipe, whose loop would be a process of its own.
 while read -r name pairs; do
   [ -n "$name" ] || continue
-  ids=$(printf '%s\\n' "$members" | while read -r id hostname; do [ "$hostname" != "$name" ] || echo "$id"; done)
+  ids=$(printf '%s\\n' "$members" | while read -r id hostname mark; do
+    if [ "$hostname" = "$name" ] || [ "$mark" = "$founder:$name" ]; then echo "$id"; fi
+  done)
   if [ -n "$forgets" ]; then pairs=; else [ -n "$ids" ] || fail "$name is no node of this swarm, so it gets no labels"; fi
   for id in $ids; do settle "$id" "$name" "$pairs" </dev/null; done
 done <<WISH

@@ -65,6 +65,18 @@ describe("survey", () => {
     });
   });
 
+  it("tells what a node is marked with", () => {
+    const mark = ',"founder":"4711","server":"swarm-a"';
+    const marked = survey(manager("echo m1").replace(',"leader"', `${mark},"leader"`));
+    expect(parseSurvey(marked.stdout).swarm?.members).toEqual([
+      expect.objectContaining({ name: "prod-m1", founder: "4711", server: "swarm-a" }),
+    ]);
+    for (const label of ["founder", "server"])
+      expect(surveyProgram).toContain(
+        `{{with index .Spec.Labels "hcloud-swarm.${label}"}},"${label}":{{json .}}{{end}}`,
+      );
+  });
+
   it("has no swarm to tell of where there is no leader, and on a node that is no manager", () => {
     const lost = survey(manager("echo 'The swarm does not have a leader' >&2; exit 1"));
     expect([lost.status, parseSurvey(lost.stdout)]).toEqual([0, { state: "active", nodeId: "n1", error: "" }]);

@@ -6,16 +6,23 @@ import { boundedDocker, untilTrue } from "../shell";
 export const leavingLabel = "hcloud-swarm.leaving";
 /** Swarm label of a node that a deployment demoted. */
 export const demotedLabel = "hcloud-swarm.demoted";
+/** Swarm label of a node that names the cluster whose it is, where its host name does not tell (`ownership.ts`). */
+export const founderLabel = "hcloud-swarm.founder";
+/** Swarm label that stands beside it: the name of the node's server in the program. */
+export const serverLabel = "hcloud-swarm.server";
 
 const memberSchema = z.object({
   id: z.string().min(1),
-  /** Host name, which is the server's name in Hetzner Cloud. */
+  /** Host name. It is the server's name in Hetzner Cloud where the program made it, and the cluster had its name of today. */
   name: z.string(),
   role: z.enum(["manager", "worker"]),
   availability: z.enum(["active", "pause", "drain"]),
   /** `ready`, or why not: `down`, `disconnected`, `unknown`. */
   state: z.string(),
   leaving: z.boolean(),
+  /** What it is marked with, where it is: a cluster, and its name in that one's program. */
+  founder: z.string().min(1).optional(),
+  server: z.string().min(1).optional(),
   leader: z.boolean().default(false),
   /** Of managers: `reachable`, or why not. */
   reachability: z.string().optional(),
@@ -79,7 +86,7 @@ survey() {
     worker=$(docker swarm join-token --quiet worker) && manager=$(docker swarm join-token --quiet manager) || return 0
   # A node that is gone is left out; one of which Docker does not say anything is not, or it would count in no quorum.
   nodes=$(for member in $members; do
-    docker node inspect "$member" --format '{"id":{{json .ID}},"name":{{json .Description.Hostname}},"role":{{json .Spec.Role}},"availability":{{json .Spec.Availability}},"state":{{json .Status.State}},"leaving":{{if index .Spec.Labels "${leavingLabel}"}}true{{else}}false{{end}}{{with .ManagerStatus}},"leader":{{.Leader}},"reachability":{{json .Reachability}}{{end}}}' || [ $? -ne 124 ] || exit 1
+    docker node inspect "$member" --format '{"id":{{json .ID}},"name":{{json .Description.Hostname}},"role":{{json .Spec.Role}},"availability":{{json .Spec.Availability}},"state":{{json .Status.State}},"leaving":{{if index .Spec.Labels "${leavingLabel}"}}true{{else}}false{{end}}{{with index .Spec.Labels "${founderLabel}"}},"founder":{{json .}}{{end}}{{with index .Spec.Labels "${serverLabel}"}},"server":{{json .}}{{end}}{{with .ManagerStatus}},"leader":{{.Leader}},"reachability":{{json .Reachability}}{{end}}}' || [ $? -ne 124 ] || exit 1
   done) || return 0
   printf '{"swarmId":"%s","workerToken":"%s","managerToken":"%s","unlockKey":"%s"}\\n%s\\n' "$swarm" "$worker" "$manager" "$unlock" "$nodes"
 }

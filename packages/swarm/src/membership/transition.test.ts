@@ -1,42 +1,42 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { asServer, cluster, member } from "../testing/swarmMembers";
+import type { Cluster, Server } from "./ownership";
 import type { Member } from "./survey";
-import { answers, planHandover, planTransition, QuorumError, type Step } from "./transition";
+import { planHandover, planTransition, type Step, TransitionError, type Wish } from "./transition";
 
-const member = (name: string, role: Member["role"], more: Partial<Member> = {}): Member => ({
-  id: `id-${name}`,
-  name: `prod-${name}`,
-  role,
-  availability: "active",
-  state: "ready",
-  leaving: false,
-  leader: false,
-  ...(role === "manager" ? { reachability: "reachable" } : {}),
-  ...more,
-});
-const prefix = "prod-";
+/** What an adopted server bears in the swarm, whose host has a name of its own. */
+const marked = (name: string) => ({ id: `id-${name}`, name, server: name, founder: cluster.founder });
 const leader = { leader: true };
 const dead = { state: "down", reachability: "unreachable" };
 const three = [member("m1", "manager", leader), member("m2", "manager"), member("m3", "manager")];
-const asManager = (one: Member) => ({ name: one.name, id: one.id });
+const asManager = (one: Member) => ({ ...asServer(one), id: one.id });
 const said = (steps: readonly Step[]) => steps.map(({ action, name }) => `${action} ${name}`);
-const wished = (...members: readonly Member[]) => members.map(({ id, name, role }) => ({ id, name, role }));
+const wished = (...members: readonly Pick<Member, "id" | "name" | "role">[]) =>
+  members.map(({ id, name, role }) => ({ ...asServer({ name }), id, role }));
 
 describe("planHandover", () => {
   it("has nothing to do where managers only join", () => {
-    const wish = { managers: [...three.map(asManager), { name: "prod-m4" }, { name: "prod-m5" }], workers: [], prefix };
+    const wish = {
+      managers: [...three.map(asManager), { name: "prod-m4" }, { name: "prod-m5" }],
+      workers: [],
+      cluster,
+    };
     expect(planHandover(three, wish)).toEqual([]);
   });
 
   it("lets a manager that goes be one until the new one has joined", () => {
     const [m1, m2] = three.map(asManager);
-    const wish = { managers: [...(m1 && m2 ? [m1, m2] : []), { name: "prod-m3-r1" }], workers: [], prefix };
+    const wish = { managers: [...(m1 && m2 ? [m1, m2] : []), { name: "prod-m3-r1" }], workers: [], cluster };
     expect(planHandover(three, wish)).toEqual([]);
   });
 
   it("demotes dead managers that go first, then those that stay as workers, then a leader that goes and whoever is elected in its place", () => {
     const five = [...three, member("m4", "manager", dead), member("m5", "manager")];
-    const wish = { managers: five.filter((m) => /m[35]/.test(m.name)).map(asManager), workers: ["prod-m2"], prefix };
+    const wish = {
+      managers: five.filter((m) => /m[35]/.test(m.name)).map(asManager),
+      workers: [{ name: "prod-m2" }],
+      cluster,
+    };
     const more = { ...wish, managers: [...wish.managers, { name: "prod-m6" }] };
     expect(said(planHandover(five, more))).toEqual(["demote prod-m4", "demote prod-m2", "yield prod-m1"]);
     expect(said(planHandover(five, wish)), "nobody joins").toEqual(["demote prod-m4", "demote prod-m2"]);
@@ -46,22 +46,22 @@ describe("planHandover", () => {
     const strays = ["s1", "s2", "s3"].map((id) =>
       member("", "manager", { id, name: "", state: "unknown", reachability: undefined }),
     );
-    const wish = { managers: three.map(asManager), workers: [], prefix };
+    const wish = { managers: three.map(asManager), workers: [], cluster };
     expect(planHandover([...three, ...strays], wish)).toEqual([]);
     expect(() => planHandover([...three.map((one) => ({ ...one, ...dead })), ...strays], wish)).toThrow(/0 of 3/);
   });
 
   it("refuses what would lose the quorum, and says the way", () => {
     const [m1, m2, m3] = [member("m1", "manager", leader), member("m2", "manager"), member("m3", "manager", dead)];
-    expect(() => planHandover([m1, m2, m3], { managers: [asManager(m3)], workers: [], prefix })).toThrow(
+    expect(() => planHandover([m1, m2, m3], { managers: [asManager(m3)], workers: [], cluster })).toThrow(
       /demoting prod-m1 would lose the swarm's quorum: 1 of 2 managers answer then \(silent: prod-m3\).*Repair or replace/s,
     );
     const lost = [m1, member("m2", "manager", dead), m3];
-    expect(() => planHandover(lost, { managers: [asManager(m1)], workers: [], prefix })).toThrow(
+    expect(() => planHandover(lost, { managers: [asManager(m1)], workers: [], cluster })).toThrow(
       /has lost its quorum: 1 of 3/,
     );
     expect(() =>
-      planHandover([m1], { managers: [{ name: "prod-w1", id: "id-w1" }], workers: ["prod-m1"], prefix }),
+      planHandover([m1], { managers: [{ name: "prod-w1", id: "id-w1" }], workers: [{ name: "prod-m1" }], cluster }),
     ).toThrow(/demoting prod-m1 would lose.*with a second deployment/s);
   });
 });
@@ -69,8 +69,8 @@ describe("planHandover", () => {
 describe("planTransition", () => {
   it("has nothing to do where nodes only joined", () => {
     const joined = member("w9", "worker");
-    expect(planTransition(three, wished(...three, joined), prefix).steps).toEqual([]);
-    expect(planTransition([], wished(...three), prefix).steps).toEqual([]);
+    expect(planTransition(three, wished(...three, joined), cluster).steps).toEqual([]);
+    expect(planTransition([], wished(...three), cluster).steps).toEqual([]);
   });
 
   it("keeps tasks off all nodes that leave before the first one is drained, and ends with managers", () => {
@@ -80,7 +80,7 @@ describe("planTransition", () => {
       member("w2", "worker"),
       member("w3", "worker", { state: "down" }),
     ];
-    const { steps } = planTransition(members, wished(...three.slice(1), member("w1", "worker")), prefix);
+    const { steps } = planTransition(members, wished(...three.slice(1), member("w1", "worker")), cluster);
     expect(said(steps)).toEqual([
       "quiesce prod-w3",
       "quiesce prod-w2",
@@ -99,7 +99,7 @@ describe("planTransition", () => {
     const old = member("m2", "manager", { ...dead, id: "id-old" });
     const fresh = member("m2", "manager");
     expect(
-      said(planTransition([...three.slice(0, 1), old], wished(...three.slice(0, 1), fresh), prefix).steps),
+      said(planTransition([...three.slice(0, 1), old], wished(...three.slice(0, 1), fresh), cluster).steps),
     ).toEqual(["quiesce prod-m2", "drain prod-m2", "demote prod-m2", "remove prod-m2"]);
   });
 
@@ -107,7 +107,7 @@ describe("planTransition", () => {
     const worker = member("w1", "worker", { availability: "drain", leaving: true });
     const byHand = member("w2", "worker", { availability: "drain" });
     const wish = wished(...three, { ...worker, role: "manager" }, byHand);
-    expect(said(planTransition([...three, worker, byHand], wish, prefix).steps)).toEqual([
+    expect(said(planTransition([...three, worker, byHand], wish, cluster).steps)).toEqual([
       "activate prod-w1",
       "promote prod-w1",
     ]);
@@ -117,7 +117,7 @@ describe("planTransition", () => {
     const stray = member("", "worker", { id: "s1", name: "", state: "unknown" });
     const late = { ...stray, id: "s2" };
     const asked = wished(...three, { ...late, name: "prod-w1" });
-    expect(planTransition([...three, stray, late], asked, prefix)).toEqual({
+    expect(planTransition([...three, stray, late], asked, cluster)).toEqual({
       steps: [{ action: "discard", id: "s1", name: "a node that never came" }],
       foreign: [],
     });
@@ -125,158 +125,113 @@ describe("planTransition", () => {
 
   it("lets be what the program did not make", () => {
     const foreign = member("x", "worker", { name: "laptop" });
-    const { steps, foreign: named } = planTransition([...three, foreign], wished(...three), prefix);
+    const { steps, foreign: named } = planTransition([...three, foreign], wished(...three), cluster);
     expect([steps, named]).toEqual([[], ["laptop"]]);
   });
 });
 
-/** A swarm that plays the steps, as Docker would, and complains of what must never happen. */
-class World {
-  members: Member[];
-  constructor(members: readonly Member[]) {
-    this.members = [...members];
-  }
-  managers = () => this.members.filter((one) => one.role === "manager");
-  hasQuorum = () => this.managers().filter(answers).length * 2 > this.managers().length;
-  /** The worst that can be elected: one that goes. */
-  elect(): void {
-    const managers = this.managers().filter(answers);
-    const chosen = managers.find((one) => one.leader) ?? managers.find((one) => !this.keeps.has(one.id)) ?? managers[0];
-    this.members = this.members.map((one) => ({ ...one, leader: one === chosen }));
-  }
-  change(id: string, more: Partial<Member>): void {
-    this.members = this.members.map((one) => (one.id === id ? { ...one, ...more } : one));
-  }
-  play({ action, id }: Step): void {
-    expect(this.hasQuorum(), `quorum before ${action} ${id}`).toBe(true);
-    const before = this.managers().length;
-    const one = this.members.find((other) => other.id === id);
-    if (one === undefined) throw new Error(`${action} of ${id}, which is not there`);
-    if (action === "activate") this.change(id, { availability: "active", leaving: false });
-    if (action === "quiesce") this.change(id, { availability: "pause", leaving: true });
-    if (action === "drain") this.change(id, { availability: "drain" });
-    if (action === "promote") this.change(id, { role: "manager", reachability: "reachable" });
-    if (action === "yield" && !one.leader) return;
-    if (action === "demote" || action === "yield") {
-      const { reachability: _, ...rest } = one;
-      this.members = this.members.map((other) => (other === one ? { ...rest, role: "worker", leader: false } : other));
-    }
-    if (action === "remove") {
-      expect(one.role, "a manager is demoted before it is removed").toBe("worker");
-      if (one.state === "ready") expect(one.availability, "a live node is drained before it is removed").toBe("drain");
-      this.members = this.members.filter((other) => other !== one);
-    }
-    expect(Math.abs(this.managers().length - before)).toBeLessThanOrEqual(1);
-    expect(this.hasQuorum(), `quorum after ${action} ${id}`).toBe(true);
-    this.elect();
-  }
-  join(name: string, role: Member["role"], serial: number): Member {
-    expect(this.hasQuorum(), `quorum when ${name} joins`).toBe(true);
-    const leading = this.members.find((one) => one.leader);
-    const fresh = { ...member("", role), id: `id-${serial}`, name };
-    this.members.push(fresh);
-    if (role === "manager") {
-      // A leader that the program no longer has does not hear of the new node's address.
-      expect(leading?.id, "the leader stays when managers join").toSatisfy((id: string) => this.keeps.has(id));
-      expect(this.hasQuorum()).toBe(true);
-    }
-    return fresh;
-  }
-  keeps = new Set<string>();
-}
-
-interface Desired {
-  readonly managers: readonly string[];
-  readonly workers: readonly string[];
-}
-
-/** One deployment: what `swarm/members.ts` does with the two plans. Gives why it was refused, if it was. */
-function deploy(world: World, wish: Desired, serial: () => number): string | undefined {
-  const own = (name: string) => world.members.find((one) => one.name === name && one.state === "ready");
-  const survey = [...world.members];
-  const managers = wish.managers.map((name) => ({ name, id: own(name)?.id }));
-  world.keeps = new Set(managers.flatMap(({ id }) => id ?? []));
-  // The survey comes from a manager that stays; without one, or with one that is silent, the deployment ends before it plans.
-  if (!managers.some(({ id }) => survey.some((one) => one.id === id && one.role === "manager" && answers(one))))
-    return "nobody stays";
-  let steps: readonly Step[];
-  try {
-    steps = planHandover(survey, { managers, workers: wish.workers, prefix });
-  } catch (error) {
-    if (error instanceof QuorumError) return error.message;
-    throw error;
-  }
-  for (const one of steps) world.play(one);
-  const joined = [
-    ...wish.managers.map((name) => ({ name, role: "manager" as const })),
-    ...wish.workers.map((name) => ({ name, role: "worker" as const })),
-  ].map(({ name, role }) => ({ id: (own(name) ?? world.join(name, role, serial())).id, name, role }));
-  for (const one of planTransition(survey, joined, prefix).steps) {
-    // Steps that the handover took already are passed over, as the shell does.
-    if (one.action === "demote" && world.members.find((other) => other.id === one.id)?.role === "worker") continue;
-    world.play(one);
-  }
-  expect(world.members.map(({ name, role }) => `${name} ${role}`).sort()).toEqual(
-    joined.map(({ name, role }) => `${name} ${role}`).sort(),
-  );
-  expect(world.members.filter((one) => joined.every(({ id }) => id !== one.id))).toEqual([]);
-  return undefined;
-}
-
-const names = Array.from({ length: 10 }, (_, index) => `prod-n${index}`);
-const desired = fc
-  .record({ order: fc.shuffledSubarray(names, { minLength: 1 }), count: fc.constantFrom(1, 3, 5, 7) })
-  .map(({ order, count }): Desired => {
-    const odd = Math.min(count, order.length - ((order.length + 1) % 2));
-    return { managers: order.slice(0, odd), workers: order.slice(odd) };
+describe("servers that were adopted, whose hosts have names of their own", () => {
+  const [a, b, c] = [
+    member("", "manager", { ...marked("swarm-a"), ...leader }),
+    member("", "manager", marked("swarm-b")),
+    member("", "manager", marked("swarm-c")),
+  ];
+  const wish = (managers: readonly Member[], ...workers: Member[]): Wish => ({
+    managers: managers.map(asManager),
+    workers: workers.map(asServer),
+    cluster,
   });
-const round = fc.record({ desired, deaths: fc.array(fc.nat(9), { maxLength: 2 }) });
+  const unmarked = ({ founder: _, server: __, ...rest }: Member): Member => rest;
 
-describe("any sequence of wishes", () => {
-  it("never loses the quorum, changes one manager at a time, and ends where the program wants, or is refused untouched", () => {
-    let refused = 0;
-    let done = 0;
-    fc.assert(
-      fc.property(desired, fc.array(round, { maxLength: 8 }), (start, rounds) => {
-        let serial = 0;
-        const world = new World([]);
-        world.members = [
-          ...start.managers.map((name) => ({ ...member("", "manager"), id: `id-${++serial}`, name })),
-          ...start.workers.map((name) => ({ ...member("", "worker"), id: `id-${++serial}`, name })),
-        ];
-        world.elect();
-        for (const { desired: wish, deaths } of rounds) {
-          for (const death of deaths) {
-            const victim = world.members[death];
-            if (victim)
-              world.change(victim.id, {
-                state: "down",
-                ...(victim.role === "manager" ? { reachability: "unreachable" } : {}),
-              });
-          }
-          // A dead node that is still wanted is replaced by the user, with a server of another name.
-          const alive = (name: string) => !world.members.some((one) => one.name === name && one.state !== "ready");
-          const fresh = (name: string) => (alive(name) ? name : `${name}-r${++serial}`);
-          const asked = { managers: wish.managers.map(fresh), workers: wish.workers.map(fresh) };
-          world.elect();
-          const before = JSON.stringify(world.members);
-          const hadQuorum = world.hasQuorum();
-          const why = deploy(world, asked, () => ++serial);
-          if (why === undefined) done += 1;
-          else {
-            refused += 1;
-            expect(JSON.stringify(world.members)).toBe(before);
-            const stays = asked.managers.filter((name) => world.managers().some((one) => one.name === name));
-            // Never refused without need: there is a quorum, one of its managers stays, and nothing changes roles.
-            const noSwaps = asked.workers.every((name) => !world.managers().some((one) => one.name === name));
-            expect(hadQuorum && stays.length > 0 && noSwaps, why).toBe(false);
-          }
-          if (!hadQuorum) return;
-        }
-      }),
-      { numRuns: 600 },
+  it("leave as others do, and a leader among them yields to managers that join", () => {
+    expect(planHandover([a, b, c], wish([a]))).toEqual([]);
+    const { steps, foreign } = planTransition([a, b, c], wished(a), cluster);
+    expect(said(steps.filter(({ action }) => action !== "mark"))).toEqual([
+      ...["quiesce swarm-b", "quiesce swarm-c", "drain swarm-b", "demote swarm-b", "remove swarm-b"],
+      ...["drain swarm-c", "demote swarm-c", "remove swarm-c"],
+    ]);
+    expect(foreign).toEqual([]);
+    const joins = { ...wish([b]), managers: [asManager(b), asServer({ name: "prod-m4" })] };
+    expect(said(planHandover([a, b, c], joins))).toEqual(["yield swarm-a", "yield swarm-c"]);
+  });
+
+  it("count in a quorum that a change would lose", () => {
+    const silent = { ...c, ...dead };
+    expect(() => planHandover([a, b, silent], wish([silent]))).toThrow(
+      /demoting swarm-a would lose the swarm's quorum/,
     );
-    expect(done).toBeGreaterThan(300);
-    expect(refused).toBeGreaterThan(20);
+    expect(said(planHandover([a, b, silent], wish([a])))).toEqual(["demote swarm-c"]);
+  });
+
+  it("are demoted in place, also before they were ever marked, and where another program has marked them", () => {
+    for (const one of [b, unmarked(b), { ...b, founder: "2" }])
+      expect(said(planHandover([a, one, c], wish([a, c], one)))).toEqual(["demote swarm-b"]);
+    const renamed = { ...b, name: "other-host" };
+    expect(said(planHandover([a, renamed, c], wish([a, c], b))), "by what it is marked with").toEqual([
+      "demote other-host",
+    ]);
+  });
+
+  it("are marked by what they are called in the program, whatever the swarm was before", () => {
+    const marks = (members: readonly Member[], ...asked: Member[]) =>
+      said(planTransition(members, wished(...asked), cluster).steps);
+    expect(marks([a, ...three], a, ...three)).toEqual(["mark swarm-a"]);
+    expect(marks([unmarked(a), ...three], a, ...three)).toEqual(["mark swarm-a"]);
+    expect(marks([], a, ...three), "one that joins").toEqual(["mark swarm-a"]);
+    const byHand = three.map((one) => ({ ...one, name: one.name.replace("prod", "box") }));
+    expect(marks(byHand, ...three)).toEqual(["mark prod-m1", "mark prod-m2", "mark prod-m3"]);
+  });
+
+  it("are let be where they bear no mark, or another cluster's, whatever they are called", () => {
+    const others = [unmarked(b), { ...c, founder: "2" }, member("x", "manager", { founder: "2", server: "prod-x" })];
+    expect(planHandover([...three, ...others], wish(three))).toEqual([]);
+    expect(planTransition([...three, ...others], wished(...three), cluster)).toEqual({
+      steps: [],
+      foreign: ["swarm-b", "swarm-c", "prod-x"],
+    });
+  });
+});
+
+describe("a cluster that gets another name", () => {
+  const live: Cluster = { ...cluster, prefix: "live-" };
+  const now = ({ name }: Member): Server => ({ name: name.replace("prod", "live"), part: asServer({ name }).part });
+  const [w1, w2] = [member("w1", "worker"), member("w2", "worker")];
+  const wish = (managers: readonly Member[], ...workers: Member[]): Wish => ({
+    managers: managers.map((one) => ({ ...now(one), id: one.id })),
+    workers: workers.map(now),
+    cluster: live,
+  });
+  const mark = (one: Member): Member => ({ ...one, founder: live.founder, server: now(one).name });
+
+  it("marks the nodes that came before with their new names, managers last, once", () => {
+    expect(said(planHandover([...three, w1], wish(three, w1)))).toEqual([
+      ...["mark live-w1", "mark live-m1", "mark live-m2", "mark live-m3"],
+    ]);
+    expect(planHandover([...three, w1].map(mark), wish(three, w1))).toEqual([]);
+  });
+
+  it("lets them go later by their marks, and demotes in place at once", () => {
+    const gone = planTransition([...three, w1, w2].map(mark), wished(...three, w1), live);
+    expect(said(gone.steps.filter(({ name }) => name === "prod-w2"))).toHaveLength(3);
+    const [m1, m2, m3] = three as [Member, Member, Member];
+    expect(said(planHandover(three, wish([m1, m2], m3))).at(-1)).toBe("demote prod-m3");
+  });
+
+  it("is refused where nodes go at the same time that nothing would tell from others", () => {
+    for (const going of [
+      [...three, w1, w2],
+      [...three, member("m4", "manager"), w1],
+    ])
+      expect(() => planHandover(going, wish(three, w1))).toThrow(
+        /was called prod and is to be called live, and prod-(w2|m4) would go at the same time.*Let clusterName be prod/s,
+      );
+    expect(() => planHandover([...three.map(mark), mark(w1), mark(w2)], wish(three, w1))).not.toThrow();
+    expect(() => planHandover([...three, w1, w2], wish(three, w1))).toThrow(TransitionError);
+  });
+
+  it("gets its first name back without a trace", () => {
+    const back: Wish = { managers: three.map(asManager), workers: [asServer(w1)], cluster };
+    expect(planHandover([...three, w1], back)).toEqual([]);
+    expect(said(planHandover([...three, w1].map(mark), back))).toHaveLength(4);
   });
 });

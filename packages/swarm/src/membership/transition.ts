@@ -8,53 +8,66 @@
  * join, whoever leads and goes. The last is because a node that leaves the program no longer hears of new peers: as a leader it
  * could not be reached by new managers. Who is elected then is for the swarm to say, so each of those that go may have to yield.
  */
+import { type Cluster, formerPrefixes, isKnownAs, isOwn, isServer, needsMark, type Server } from "./ownership";
 import type { Member } from "./survey";
 
 export interface Step {
   /**
-   * `yield` demotes a manager if it leads at that moment; `activate` undoes an unfinished leave; `quiesce` keeps new tasks away;
+   * `mark` says whose the node is, and its name; `yield` demotes a manager if it leads at that moment; `activate` undoes an unfinished leave; `quiesce` keeps new tasks away;
    * `drain` waits until its tasks run elsewhere; `discard` removes what never came, unless it has come by then.
    */
-  readonly action: "activate" | "promote" | "yield" | "demote" | "quiesce" | "drain" | "remove" | "discard";
+  readonly action: "mark" | "activate" | "promote" | "yield" | "demote" | "quiesce" | "drain" | "remove" | "discard";
   readonly id: string;
   readonly name: string;
 }
 
 /** The swarm as the program wants it, before new nodes have joined. */
 export interface Wish {
-  /** Names of the servers that are to be managers, and the ids of those that are members already. */
-  readonly managers: readonly { readonly name: string; readonly id?: string | undefined }[];
-  /** Names of the servers that are to be workers. */
-  readonly workers: readonly string[];
-  /** What the names of all the program's servers begin with: other nodes are let be. */
-  readonly prefix: string;
+  /** The servers that are to be managers, and the ids of those that are members already. */
+  readonly managers: readonly (Server & { readonly id?: string | undefined })[];
+  /** The servers that are to be workers. */
+  readonly workers: readonly Server[];
+  /** Whose nodes they are: others are let be. */
+  readonly cluster: Cluster;
 }
 
 /** The swarm as the program wants it, after all nodes have joined. */
-export interface WishedMember {
+export interface WishedMember extends Server {
   readonly id: string;
-  readonly name: string;
   readonly role: "manager" | "worker";
 }
 
+/** What was asked for would do the swarm harm. Nothing has been changed. */
+export class TransitionError extends Error {
+  override readonly name: string = "TransitionError";
+}
+
 /** What was asked for would lose the swarm. Nothing has been changed. */
-export class QuorumError extends Error {
+export class QuorumError extends TransitionError {
   override readonly name = "QuorumError";
 }
 
 /**
  * The steps before new nodes join.
  * @throws QuorumError when there is no safe way from here to the wish, with the way to do it.
+ * @throws TransitionError when the cluster has another name and it could not be told any more which nodes are its own.
  */
 export function planHandover(members: readonly Member[], wish: Wish): readonly Step[] {
   const quorum = quorumOf(members);
   const isManager = (member: Member) => member.role === "manager";
-  const isOwn = (member: Member) => member.name.startsWith(wish.prefix);
-  const staying = new Set(wish.managers.map((manager) => manager.id));
-  const going = members.filter((member) => isManager(member) && !staying.has(member.id) && isOwn(member));
+  const prefixes = formerPrefixes(members, wish.managers, wish.cluster);
+  const workerOf = (member: Member) => wish.workers.find((one) => isServer(member, one, wish.cluster, prefixes));
+  const staying = new Map(wish.managers.map((manager) => [manager.id, manager]));
+  refuseOrphans(
+    members.filter((member) => !staying.has(member.id) && workerOf(member) === undefined),
+    prefixes,
+    wish.cluster,
+  );
+  const isOurs = (member: Member) => isOwn(member, wish.cluster) || workerOf(member) !== undefined;
+  const going = members.filter((member) => isManager(member) && !staying.has(member.id) && isOurs(member));
   const dead = going.filter((manager) => !answers(manager));
   const alive = going.filter(answers);
-  const inPlace = alive.filter((manager) => wish.workers.includes(manager.name));
+  const inPlace = alive.filter((manager) => workerOf(manager) !== undefined);
   const others = alive.filter((manager) => !inPlace.includes(manager));
   const leaderStays = members.some((member) => member.leader && staying.has(member.id));
   const mustYield = !leaderStays && wish.managers.some(({ id }) => id === undefined);
@@ -65,7 +78,50 @@ export function planHandover(members: readonly Member[], wish: Wish): readonly S
   for (const { id } of wish.managers)
     if (!members.some((member) => member.id === id && isManager(member))) quorum.add();
   for (const manager of others) if (!yielding.includes(manager)) quorum.demote(manager);
-  return [...demoted.map((manager) => step("demote", manager)), ...yielding.map((manager) => step("yield", manager))];
+  return [
+    ...renamed(members, (member) => staying.get(member.id) ?? workerOf(member), wish.cluster),
+    ...demoted.map((manager) => step("demote", manager)),
+    ...yielding.map((manager) => step("yield", manager)),
+  ];
+}
+
+/**
+ * Marks for the members whose servers have got another name: what goes by names from here on finds them by that one. Managers last: by
+ * them, a deployment that is cut off knows that there is more to mark.
+ */
+function renamed(
+  members: readonly Member[],
+  serverOf: (member: Member) => Server | undefined,
+  cluster: Cluster,
+): readonly Step[] {
+  return [...members]
+    .sort((a, b) => Number(a.role === "manager") - Number(b.role === "manager"))
+    .flatMap((member) => {
+      const server = serverOf(member);
+      if (server?.part === undefined || isKnownAs(member, server.name, cluster)) return [];
+      return step("mark", { id: member.id, name: server.name });
+    });
+}
+
+/**
+ * Hosts keep their names when the cluster gets another one, and nodes are marked by those that stay. One that goes in the same
+ * deployment bears neither a mark nor the new name: its server would be deleted, and it would stay in the swarm.
+ */
+function refuseOrphans(going: readonly Member[], prefixes: readonly string[], { prefix }: Cluster): void {
+  const orphans = going.filter(
+    ({ founder, name }) => founder === undefined && prefixes.some((former) => name.startsWith(former)),
+  );
+  if (orphans.length === 0) return;
+  const [was, is] = [list(prefixes.map(withoutDash)), withoutDash(prefix)];
+  throw new TransitionError(
+    `the cluster was called ${was} and is to be called ${is}, and ${list(orphans.map(({ name }) => name))} would go at the same time, ` +
+      `of which it could not be told any more whose they are. No node has been changed. Let clusterName be ${was} for this change, ` +
+      "or bring the nodes back, and change it with a deployment of its own",
+  );
+}
+
+function withoutDash(prefix: string): string {
+  return prefix.replace(/-$/, "");
 }
 
 /** What is left to do after the wished nodes have joined, and what stands in the swarm that is none of the program's. */
@@ -76,20 +132,23 @@ export interface Transition {
 }
 
 /**
- * The steps after all wished nodes have joined. `members` is the swarm before they did. Only nodes whose names begin with
- * `prefix` are removed, and those that never came and have none.
+ * The steps after all wished nodes have joined. `members` is the swarm before they did. Only the cluster's own nodes are removed, and
+ * those that never came and have no name.
  */
 export function planTransition(
   members: readonly Member[],
   wished: readonly WishedMember[],
-  prefix: string,
+  cluster: Cluster,
 ): Transition {
   const wishedById = new Map(wished.map((node) => [node.id, node]));
+  const memberById = new Map(members.map((member) => [member.id, member]));
   const stays = (member: Member) => wishedById.has(member.id);
   const strays = members.filter((member) => !stays(member) && neverCame(member));
   const gone = members.filter((member) => !stays(member) && !neverCame(member));
-  const leaving = inOrderOfLeaving(gone.filter((member) => member.name.startsWith(prefix)));
+  const leaving = inOrderOfLeaving(gone.filter((member) => isOwn(member, cluster)));
   const steps = [
+    // Also those that bear one already: as long as the nodes are the same, so is the text, and it is not run again.
+    ...wished.filter((node) => needsMark(node, memberById.get(node.id))).map((node) => step("mark", node)),
     ...strays.map((member) => step("discard", { ...member, name: "a node that never came" })),
     ...members
       .filter((member) => stays(member) && member.leaving && member.availability !== "active")
@@ -114,7 +173,7 @@ function inOrderOfLeaving(members: readonly Member[]): readonly Member[] {
   return [...members].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, "en", { numeric: true }));
 }
 
-function step(action: Step["action"], { id, name }: Member): Step {
+function step(action: Step["action"], { id, name }: Pick<Step, "id" | "name">): Step {
   return { action, id, name };
 }
 

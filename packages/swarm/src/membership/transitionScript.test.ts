@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { fakeManager } from "../testing/fakeManager";
 import type { Step } from "./transition";
-import { transitionProgram } from "./transitionScript";
+import { forgetMarks, transitionProgram } from "./transitionScript";
 
 /** A node's fifth word says whether it leads. */
 const {
@@ -16,11 +16,18 @@ const {
     [ ! -e "$FAKE/back" ] || { rm "$FAKE/back"; change "$id" 4 -; date +%s >"$FAKE/let-go"; } ;;
   *Reachability*) get "$id" 4 ;;
   *Leader*) get "$id" 5 ;;
+  *hcloud-swarm.founder*) cut -d : -f 1 "$FAKE/$id.mark" 2>/dev/null || : ;;
+  *hcloud-swarm.server*) cut -s -d : -f 2 "$FAKE/$id.mark" 2>/dev/null || : ;;
   *hcloud-swarm.demoted*)
     cat "$FAKE/$id.demoted" 2>/dev/null || :
     # It comes back as a manager once, and is let go again.
     [ ! -e "$FAKE/comes-back" ] || { rm "$FAKE/comes-back"; change "$id" 4 reachable; : >"$FAKE/back"; } ;;`,
-  update: `case "$*" in *demoted=1*) echo 1 >"$FAKE/$id.demoted" ;; *'label-rm hcloud-swarm.demoted'*) rm "$FAKE/$id.demoted" ;; esac
+  update: `case "$*" in
+  *'founder=4711 --label-add hcloud-swarm.server='*) mark=\${*#*server=}; echo "4711:\${mark% *}" >"$FAKE/$id.mark" ;;
+  *'label-rm hcloud-swarm.server'*) cut -d : -f 1 "$FAKE/$id.mark" >"$FAKE/left" && mv "$FAKE/left" "$FAKE/$id.mark" ;;
+  *'label-rm hcloud-swarm.founder'*) rm "$FAKE/$id.mark" ;;
+  esac
+  case "$*" in *demoted=1*) echo 1 >"$FAKE/$id.demoted" ;; *'label-rm hcloud-swarm.demoted'*) rm "$FAKE/$id.demoted" ;; esac
   case "$*" in
   *'--role worker'*) change "$id" 1 worker; change "$id" 4 -; change "$id" 5 false ;;
   *'--role manager'*) change "$id" 1 manager; change "$id" 4 reachable ;;
@@ -38,7 +45,9 @@ const steps = (...words: string[]): Step[] =>
     const [action = "", id = ""] = word.split(" ");
     return { action, id, name: `prod-${id}` } as Step;
   });
-const run = (...words: string[]) => runOnManager(transitionProgram(steps(...words), bounds));
+const founder = "4711";
+const program = (...words: string[]) => transitionProgram(steps(...words), bounds, founder);
+const run = (...words: string[]) => runOnManager(program(...words));
 const manager = "manager ready active reachable false";
 const leader = "manager ready active reachable true";
 const worker = "worker ready active - false";
@@ -46,7 +55,7 @@ const deadManager = "manager down active unreachable false";
 
 describe("transitionProgram", () => {
   it("is nothing where there is nothing to do", () => {
-    expect(transitionProgram([], bounds)).toBeUndefined();
+    expect(transitionProgram([], bounds, founder)).toBeUndefined();
   });
 
   it("drains, demotes and removes, and tells who left", () => {
@@ -156,6 +165,26 @@ describe("transitionProgram", () => {
     ]);
   });
 
+  it("marks nodes with the cluster and their names in its program, once, also where they bear another one", () => {
+    set({ "m1.node": leader, "w1.node": worker, "w2.node": worker, "w2.mark": "4712:box" });
+    expect(run("mark m1", "mark w2", "mark w9")).toMatchObject({ status: 0, stdout: "\n" });
+    expect([read("m1.mark"), read("w1.mark"), read("w2.mark")]).toEqual(["4711:prod-m1", "", "4711:prod-w2"]);
+    const before = changes();
+    expect(run("mark m1", "mark w2").status).toBe(0);
+    expect(changes()).toEqual(before);
+  });
+
+  it("forgets its own marks and does nothing else, and never fails at that", () => {
+    const marks = { "m1.mark": "4711:prod-m1", "w1.mark": "4712:prod-w1", "w2.mark": "4711:box" };
+    set({ "m1.node": leader, "w1.node": worker, "w2.node": worker, "w3.node": worker, ...marks });
+    const forget = () => runOnManager(`set -- ${forgetMarks}\n${program("mark m1", "drain w1", "remove w1")}`);
+    expect(forget()).toMatchObject({ status: 0, stdout: "" });
+    expect([read("m1.mark"), read("w1.mark"), read("w2.mark")]).toEqual(["", "4712:prod-w1", ""]);
+    expect(changes().filter((change) => !change.includes("--label-rm"))).toEqual([]);
+    set({ leaderless: "yes" });
+    expect(forget()).toMatchObject({ status: 0, stderr: expect.stringMatching(/the nodes keep their marks/) });
+  });
+
   it("waits for tasks to run elsewhere, but not for ever, and says which services lack some", () => {
     set({ "m1.node": leader, "w1.node": worker, tasks: "", wanting: "1/2 before", stuck: "" });
     expect(run("drain w1").stderr).not.toMatch(/not all come up/);
@@ -200,7 +229,7 @@ describe("transitionProgram", () => {
 
   const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
   it.skipIf(!shellcheck)("leaves shellcheck nothing to say", () => {
-    const input = transitionProgram(steps("demote m1"), bounds);
+    const input = program("demote m1");
     // SC2317, SC2329: the steps name the functions. SC2046: one word a service is what is wanted.
     const options = ["-s", "sh", "-e", "SC2317,SC2329,SC2046", "-"];
     expect(spawnSync("shellcheck", options, { input, encoding: "utf8" }).stdout).toBe("");

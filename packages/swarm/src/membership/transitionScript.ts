@@ -5,7 +5,7 @@
  */
 import { quote } from "../shell";
 import { swarmShell, taskShell, updateSeconds } from "./managerShell";
-import { demotedLabel, leavingLabel } from "./survey";
+import { demotedLabel, founderLabel, leavingLabel, serverLabel } from "./survey";
 import type { Step } from "./transition";
 
 export interface TransitionBounds {
@@ -29,8 +29,15 @@ export function transitionWaitSeconds({ waitSeconds, drainSeconds }: TransitionB
   return waitSeconds + nodes * (drainSeconds + demotedSeconds + 4 * waitSeconds + 3 * updateSeconds);
 }
 
-/** The program for `sh -s`, without any secret; nothing where there is nothing to do. */
-export function transitionProgram(steps: readonly Step[], bounds: TransitionBounds): string | undefined {
+/** The argument with which the program takes the cluster's marks away, and does nothing else. */
+export const forgetMarks = "forget";
+
+/** The program for `sh -s`, without any secret; nothing where there is nothing to do. `founder` is what nodes are marked with. */
+export function transitionProgram(
+  steps: readonly Step[],
+  bounds: TransitionBounds,
+  founder: string,
+): string | undefined {
   if (steps.length === 0) return undefined;
   const lines = steps.map(({ action, id, name }) => `${action} ${id} ${name}\n`).join("");
   const values = {
@@ -39,7 +46,7 @@ export function transitionProgram(steps: readonly Step[], bounds: TransitionBoun
     demoted_seconds: bounds.demotedSeconds ?? demotedSeconds,
   };
   const given = Object.entries(values).map(([name, value]) => `${name}=${String(value)}\n`);
-  return `${given.join("")}steps=${quote(lines)}\n${script}`;
+  return `${given.join("")}founder=${quote(founder)}\nsteps=${quote(lines)}\n${script}`;
 }
 
 const script = `${swarmShell}
@@ -61,6 +68,22 @@ quorum_without() {
   [ "$yes" -gt "$no" ] ||
     fail "demoting $2 would lose the quorum: $yes of $((yes + no)) managers would answer (silent:$silent). It was not demoted;" \\
       'repair or replace the silent managers with a deployment of its own first'
+}
+
+mark() {
+  if [ "$(label "$1" '${founderLabel}')" != "$founder" ] || [ "$(label "$1" '${serverLabel}')" != "$2" ]; then
+    update --label-add "${founderLabel}=$founder" --label-add "${serverLabel}=$2" "$1"
+  fi
+}
+forget() {
+  until_true "$seconds" has_leader || { say 'this is no manager of a swarm any more: the nodes keep their marks'; return 0; }
+  for id in $(docker node ls --quiet); do
+    if [ "$(label "$id" '${founderLabel}')" = "$founder" ]; then
+      # To take a label from a node that has none is an error.
+      if [ -n "$(label "$id" '${serverLabel}')" ]; then update --label-rm '${serverLabel}' "$id"; fi
+      update --label-rm '${founderLabel}' "$id"
+    fi
+  done
 }
 
 activate() { update --availability active --label-rm '${leavingLabel}' "$1"; }
@@ -127,6 +150,10 @@ discard() {
   if never_came "$1"; then until_true "$seconds" is_removed "$1" || fail "$2 ($1) was not removed within $seconds s, or is still listed"; fi
 }
 
+if [ "\${1-}" = ${forgetMarks} ]; then
+  forget
+  exit 0
+fi
 until_true "$seconds" has_leader || fail 'the swarm has no leader: its quorum is lost'
 left=
 # Not in a pipe, whose loop would be a process of its own.

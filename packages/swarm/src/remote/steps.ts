@@ -202,7 +202,7 @@ export interface ClusterPlace {
   readonly dependsOn: readonly pulumi.Resource[];
   /** At most how long its program waits. */
   readonly waitSeconds: number;
-  /** What the step's deletion does. Default: nothing. */
+  /** What the step's deletion does, where it has a program. Default: nothing. */
   readonly undo?: ClusterUndo;
 }
 
@@ -233,9 +233,13 @@ export function clusterStep(place: ClusterPlace, program: pulumi.Output<string |
       ...(undo === undefined
         ? {}
         : {
-            delete: pulumi
-              .output(target.user)
-              .apply((user) => rootText(user, bounded(`sh -s ${undo.argument}`, waitSeconds))),
+            delete: text(
+              pulumi
+                .all([program, target.user])
+                .apply(([known, user]) =>
+                  known === undefined ? undefined : rootText(user, bounded(`sh -s ${undo.argument}`, waitSeconds)),
+                ),
+            ),
           }),
       stdin: text(program),
       addPreviousOutputInEnv: false,

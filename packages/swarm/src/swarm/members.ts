@@ -11,14 +11,15 @@ import { agentDigest } from "../host";
 import type { MaintenanceSettings } from "../maintenance/plan";
 import { accessOf, type ManagerAccount, spokesman } from "../membership/locate";
 import { forgetLabels, nodeLabelsProgram, nodeLabelsWaitSeconds } from "../membership/nodeLabels";
+import type { Cluster, Server } from "../membership/ownership";
 import { planMembership, type SwarmNode } from "../membership/plan";
 import { memberResult } from "../membership/result";
 import { membershipProgram, membershipWaitSeconds } from "../membership/script";
 import { settledProgram } from "../membership/settled";
 import { parseSurvey, type SwarmAccess, surveyProgram } from "../membership/survey";
 import { type SwarmWideSettings, swarmSettingsProgram } from "../membership/swarmSettings";
-import { planHandover, planTransition, QuorumError } from "../membership/transition";
-import { transitionProgram, transitionWaitSeconds } from "../membership/transitionScript";
+import { planHandover, planTransition, TransitionError } from "../membership/transition";
+import { forgetMarks, transitionProgram, transitionWaitSeconds } from "../membership/transitionScript";
 import { applyPolicy, type BootedNode } from "../nodes/hardenedNode";
 import { attachVolumes, type NodeWithVolumes } from "../nodes/volumes";
 import type { VerificationReport } from "../outputs";
@@ -28,8 +29,10 @@ import { type ClusterPlace, type ClusterTarget, clusterStep, firstValue, lastSte
 import { maintainNodes } from "./maintenance";
 
 export interface SwarmServer extends SwarmNode, BootedNode, Pick<NodeWithVolumes, "pool" | "location" | "volumes"> {
-  /** Its name in Hetzner Cloud, which is its name in the swarm. */
+  /** Its name in Hetzner Cloud, or an adopted one's host name. */
   readonly serverName: string;
+  /** What stands in it behind the cluster's name, for a server that the component makes. */
+  readonly resource: string;
   readonly privateIp: pulumi.Output<string>;
   /** Its labels in the swarm. */
   readonly nodeLabels: Readonly<Record<string, string>>;
@@ -93,15 +96,14 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
 
   // A policy is confirmed by a manager's last step, which waits for all of them: it is on probation only when all have booted.
   const booted = managers.flatMap(({ place }) => place.dependsOn ?? []);
-  const managing = managers.map((node) =>
-    policy(node, { afterwards: surveyText(nodes, settings.swarm), dependsOn: booted }),
-  );
+  const managing = managers.map((node) => policy(node, { afterwards: surveyText(nodes, settings), dependsOn: booted }));
   const founder = firstValue(
     `${owner.name}-founder`,
     owner.component,
     first.server.id,
     managing.map((node) => node.step),
   );
+  const cluster = founder.apply((id): Cluster => ({ founder: id, prefix: `${owner.prefix}-` }));
   const founderIsHere = pulumi.all([founder, first.server.id]).apply(([id, own]) => id === own);
   const stdouts = pulumi.all(managing.map((node) => node.step.stdout));
   const accounts = stdouts.apply((texts) =>
@@ -115,7 +117,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     try {
       return plan();
     } catch (error) {
-      if (error instanceof QuorumError) throw new RefusedChangeError(settings.component, error.message);
+      if (error instanceof TransitionError) throw new RefusedChangeError(settings.component, error.message);
       throw error;
     }
   };
@@ -124,6 +126,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     pulumi
       .all([openly, speaker])
       .apply(([list, index]) => (index === undefined ? [] : (list[index]?.survey.swarm?.members ?? []))),
+    cluster,
     { ...settings, servers: nodes.map((node) => node.serverName) },
   );
   const target = targetOf(managing, speaker);
@@ -132,16 +135,17 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
 
   const handover = clusterStep(
     { ...place, name: `${owner.name}-handover`, dependsOn: managing.map((node) => node.step) },
-    pulumi.all([members, openly]).apply(([list, told]) => {
+    pulumi.all([members, openly, cluster]).apply(([list, told, ours]) => {
       if (list.length === 0) return undefined;
       const wish = {
-        managers: told.map(({ name, survey }) => ({ name, id: survey.nodeId === "" ? undefined : survey.nodeId })),
-        workers: workers.map((node) => node.serverName),
-        prefix: `${owner.prefix}-`,
+        managers: managers.map((node, index) => ({ ...serverOf(node), id: told[index]?.survey.nodeId || undefined })),
+        workers: workers.map(serverOf),
+        cluster: ours,
       };
       return transitionProgram(
         refusing(() => planHandover(list, wish)),
         bounds,
+        ours.founder,
       );
     }),
   );
@@ -185,26 +189,30 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   const resultOf = (name: string) => done.get(name)?.result ?? openResult(started.stdout);
 
   const wished = pulumi.all(
-    order.map(({ name, serverName, role }) =>
-      resultOf(name).apply(({ nodeId }) => ({
-        id: nodeId,
-        name: serverName,
-        role,
-      })),
+    order.map((node) =>
+      resultOf(node.name).apply(({ nodeId }) => ({ ...serverOf(node), id: nodeId, role: node.role })),
     ),
   );
   const joined = [...[...done.values()].map(({ step }) => step), ...nodes.flatMap((node) => node.place.server ?? [])];
-  const labelled = labelNodes(nodes, { name: `${owner.name}-labels`, parent: owner.component, target }, joined, bounds);
+  const labelled = labelNodes(
+    nodes,
+    founder,
+    { name: `${owner.name}-labels`, parent: owner.component, target, dependsOn: joined },
+    bounds,
+  );
+  // A swarm that was there outlasts the cluster.
+  const outlasts = nodes.some((node) => node.adopt !== undefined);
+  const undo = outlasts && { undo: { argument: forgetMarks, server: managers[0]?.place.server } };
   const roster = clusterStep(
-    { ...place, name: `${owner.name}-roster`, dependsOn: [...joined, ...labelled] },
-    pulumi.all([members, wished]).apply(([list, wish]) => {
-      const { steps, foreign } = planTransition(list, wish, `${owner.prefix}-`);
+    { ...place, name: `${owner.name}-roster`, dependsOn: [...joined, ...labelled], ...undo },
+    pulumi.all([members, wished, cluster]).apply(([list, wish, ours]) => {
+      const { steps, foreign } = planTransition(list, wish, ours);
       if (foreign.length > 0)
         void pulumi.log.warn(
           `${settings.component}: not of this program and let be: ${foreign.join(", ")}`,
           owner.component,
         );
-      return transitionProgram(steps, bounds);
+      return transitionProgram(steps, bounds, ours.founder);
     }),
   );
   const epoch = roster.stdout.apply((ids) => (/^[a-z0-9 ]*$/.test((ids ?? "").trim()) ? (ids ?? "").trim() : ""));
@@ -235,13 +243,16 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   };
 }
 
-/** Another text whenever a server comes or goes or changes its role: the managers tell anew how the swarm stands. */
-function surveyText(nodes: readonly SwarmServer[], swarm: SwarmWideSettings): pulumi.Output<string> {
+/**
+ * Another text whenever a server comes or goes or changes its role, or the cluster its name: the managers tell anew how the swarm
+ * stands.
+ */
+function surveyText(nodes: readonly SwarmServer[], { owner, swarm }: SwarmSettings): pulumi.Output<string> {
   const ids = (some: readonly SwarmServer[]) =>
     pulumi.all(some.map((node) => node.server.id)).apply((list) => [...list].sort().join(" "));
   const managers = nodes.filter((node) => node.role === "manager");
   const settled = `${swarmSettingsProgram(swarm)}${surveyProgram}`;
-  return pulumi.interpolate`${settled}survey # servers ${ids(nodes)}, managers ${ids(managers)}`;
+  return pulumi.interpolate`${settled}survey # ${owner.prefix}, servers ${ids(nodes)}, managers ${ids(managers)}`;
 }
 
 /**
@@ -250,20 +261,23 @@ function surveyText(nodes: readonly SwarmServer[], swarm: SwarmWideSettings): pu
  */
 function labelNodes(
   nodes: readonly SwarmServer[],
-  place: Omit<ClusterPlace, "dependsOn" | "waitSeconds">,
-  dependsOn: readonly pulumi.Resource[],
+  founder: pulumi.Output<string>,
+  place: Omit<ClusterPlace, "waitSeconds">,
   { waitSeconds }: { readonly waitSeconds: number },
 ): readonly pulumi.Resource[] {
   if (nodes.every((node) => Object.keys(node.nodeLabels).length === 0)) return [];
   const wish = nodes.map(({ serverName, nodeLabels }) => ({ name: serverName, labels: nodeLabels }));
   const program = pulumi
-    .all(nodes.map((node) => node.server.id))
-    .apply((ids) => `${nodeLabelsProgram(wish, waitSeconds)}# servers ${[...ids].sort().join(" ")}\n`);
+    .all([founder, pulumi.all(nodes.map((node) => node.server.id))])
+    .apply(([id, ids]) => `${nodeLabelsProgram(wish, waitSeconds, id)}# servers ${[...ids].sort().join(" ")}\n`);
   const server = nodes.find((node) => node.role === "manager")?.place.server;
   const undo = { argument: forgetLabels, server };
-  return [
-    clusterStep({ ...place, dependsOn, undo, waitSeconds: nodeLabelsWaitSeconds(waitSeconds, nodes.length) }, program),
-  ];
+  return [clusterStep({ ...place, undo, waitSeconds: nodeLabelsWaitSeconds(waitSeconds, nodes.length) }, program)];
+}
+
+/** A node's server as the swarm's plans know it. */
+function serverOf({ serverName, resource, adopt }: SwarmServer): Server {
+  return { name: serverName, part: adopt === undefined ? resource : undefined };
 }
 
 /** A step's membership and report, without the tokens. */

@@ -30,7 +30,7 @@ export function quorumForesight(plan: Foreseeing, name: string): QuorumForesight
   const gone = new Set<string>();
   const said = new Set<string>();
   const look = async (before: readonly string[]): Promise<void> => {
-    const reason = foreseen({ before, gone, managers, workers, prefix: plan.prefix });
+    const reason = foreseen({ before, gone, managers, workers });
     if (reason === undefined || said.has(reason)) return;
     said.add(reason);
     await pulumi.log.warn(`${plan.component}: 'up' is going to refuse this, as far as a preview can tell: ${reason}`);
@@ -63,15 +63,25 @@ export function quorumForesight(plan: Foreseeing, name: string): QuorumForesight
 }
 
 const nodesSchema = z.object({
-  nodes: z.record(z.string(), z.looseObject({ role: z.string(), server: z.string().optional() })),
+  nodes: z.record(
+    z.string(),
+    z.looseObject({ role: z.string(), server: z.string().optional(), adopted: z.boolean().default(false) }),
+  ),
 });
 
-/** Names of the managers' servers in what the component is registered with; none where it is of another shape. */
+/**
+ * Names of the managers' servers in what the component is registered with; none where it is of another shape. Servers that it makes
+ * have the cluster's name of today in front, which may have been another one.
+ */
 function managersIn(inputs: unknown, prefix: string): readonly string[] {
   const { data } = nodesSchema.safeParse(inputs);
   return Object.entries(data?.nodes ?? {})
     .filter(([, { role }]) => role === "manager")
-    .map(([name, { server }]) => server ?? `${prefix}-${name}`);
+    .map(([name, { server, adopted }]) => {
+      if (adopted && server !== undefined) return server;
+      const [, replacement = ""] = new RegExp(`-${name}(-r\\d+)$`).exec(server ?? "") ?? [];
+      return `${prefix}-${name}${replacement}`;
+    });
 }
 
 /** The managers of a cluster whose swarm has begun, from the stack as it was written down last. */

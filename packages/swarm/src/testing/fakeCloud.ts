@@ -28,6 +28,10 @@ const secrets = { workerToken: tokens.worker, managerToken: tokens.manager, unlo
 export interface FakeMember {
   /** Its server's name, without the cluster's. */
   readonly name: string;
+  /** Its host's name. Default: its server's. */
+  readonly host?: string;
+  /** What it is marked with. Default: nothing. */
+  readonly mark?: { readonly founder: string; readonly server: string };
   readonly role: "manager" | "worker";
   readonly dead?: boolean;
   /** Its own Docker says that it is a member; the others do not hear of it. Default: false. */
@@ -76,9 +80,10 @@ export async function fakeCloud({
     if (own === undefined) return JSON.stringify({ state: "inactive", nodeId: "", error: "" });
     const account = { state: "active", nodeId: `id-${own.name}`, error: "" };
     if (own.role === "worker" || own.unheard) return JSON.stringify(account);
-    const members = swarm.map(({ name, role, dead, unheard }) => ({
+    const members = swarm.map(({ name, host = `prod-${name}`, mark, role, dead, unheard }) => ({
       id: `id-${name}`,
-      name: `prod-${name}`,
+      name: host,
+      ...mark,
       role,
       availability: "active",
       state: dead || unheard ? "down" : "ready",

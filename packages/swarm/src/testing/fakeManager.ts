@@ -41,8 +41,8 @@ case "$*" in
   *'Status.State}} {{.Spec.Availability'*) echo "$(get "$id" 2) $(get "$id" 3)" ;;
   *Status.State*) get "$id" 2 ;;
   *Availability*) get "$id" 3 ;;
-  *Hostname*) hostname ;;
   ${inspect}
+  *Hostname*) hostname ;;
   *) echo "unexpected: docker $*" >&2; exit 99 ;;
   esac ;;
 'node update'*)
