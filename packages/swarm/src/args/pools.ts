@@ -192,7 +192,7 @@ export interface PrimaryIpArgs {
 export interface AdoptArgs {
   /**
    * Id in Hetzner Cloud of a server that is somebody else's to keep: of another part of the program, of Terraform, of a
-   * person. It is looked up, never changed and never deleted.
+   * person. It is looked up, never changed and never deleted; when the node goes, it leaves the swarm.
    */
   id?: pulumi.Input<string>;
   /** Id in Hetzner Cloud of a server that no program knows. Pulumi imports it, and deletes it when the node goes. */
