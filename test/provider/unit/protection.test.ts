@@ -15,7 +15,7 @@ const members = ${JSON.stringify(members)};
 if (members) {
   const names = pulumi.output(members.map((name) => ({ name })));
   const leave = { component: plan.component, owner, servers: workers.map((node) => node.serverName), selector: "hcloud-swarm-cluster=prod" };
-  module.exports = { passed: part("cloud/protectedServers").withoutProtected(names, leave).apply((list) => list.length) };
+  module.exports = { passed: part("cloud/protectedServers").withoutProtected(names, pulumi.output({ founder: "1", prefix: "prod-" }), leave).apply((list) => list.length) };
 }
 `,
   );

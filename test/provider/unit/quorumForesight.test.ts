@@ -6,10 +6,10 @@ import { fileDeployment, partsProgram, timeout } from "../parts";
 const deployment = fileDeployment(undefined, "--policies");
 
 /** A cluster's servers, and the mark that its swarm has begun, as the component makes them: no host is reached. */
-const program = (managers: object, workers: object = {}) => {
+const program = (managers: object, workers: object = {}, more: object = {}) => {
   const w = Object.keys(workers).length === 0 ? {} : { w: { role: "worker", nodes: workers } };
   return partsProgram(
-    { pools: { m: { role: "manager", nodes: managers }, ...w } },
+    { pools: { m: { role: "manager", nodes: managers }, ...w }, ...more },
     `
 const servers = plan.nodes.map((node) => born(node, node.role === "manager" ? { beforeCreate: foresight.onServer } : {}));
 part("remote/steps").firstValue("prod-founder", component, servers[0].id, servers);
@@ -52,6 +52,13 @@ describe("a preview", () => {
     expect(await warned(program({ m4: {} }, three)), "all become workers").toMatch(
       /Let at least one of today's managers stay/,
     );
+  });
+
+  test("knows managers by what they are in the program where the cluster gets another name", { timeout }, async () => {
+    const again = { replacement: 1 };
+    const live = (managers: object) => program(managers, {}, { clusterName: "live" });
+    expect(await warned(live(three))).toBe("");
+    expect(await warned(live({ m1: again, m2: again, m3: again }))).toMatch(/no manager of today's stays one/);
   });
 
   test("warns where most managers' servers are gone, and not where one is", { timeout }, async () => {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import { attemptOf } from "../interrupted/attempt";
+import { tellsTakenKey } from "../interrupted/takenKey";
 import type { CloudRules } from "./firewalls";
 import { refuseOther } from "./keptNetwork";
 
@@ -41,7 +42,9 @@ export function sshKeyId(
   const { name: component, prefix } = owner;
   const { labels, options } = named(owner);
   const name = rotates ? pulumi.output(publicKey).apply((key) => `${prefix}-${shortDigest(key)}`) : prefix;
-  return new hcloud.SshKey(`${component}-ssh-key`, { name, publicKey, labels }, options).id;
+  const beforeCreate = [...(options.hooks?.beforeCreate ?? []), ...tellsTakenKey(owner.component)];
+  const hooks = { ...options.hooks, ...(beforeCreate.length > 0 && { beforeCreate }) };
+  return new hcloud.SshKey(`${component}-ssh-key`, { name, publicKey, labels }, { ...options, hooks }).id;
 }
 
 function shortDigest(publicKey: string): string {

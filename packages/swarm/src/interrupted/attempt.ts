@@ -4,12 +4,13 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import { randomBytes, randomUUID } from "node:crypto";
-import type * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import { callsHooks } from "../engine/hooks";
 import { stackStates, thisStack } from "../engine/stackState";
 import type { StackState } from "../engine/state";
+import { cloudAccess } from "./access";
 import { type CloudAccess, type CloudKind, kinds, lookUp, remove } from "./cloud";
+import { useOf } from "./keys";
 import { attemptLabel, type Creation, judge, kindOf, labelOf } from "./leftover";
 
 /** What everything that a component makes under a name of its own is born with. */
@@ -69,6 +70,7 @@ async function makeWay(
   const what = `${kind.title} ${creation.name} (${found.id})`;
   const warn = (text: string): Promise<void> => pulumi.log.warn(`${what} is in the way: ${text}`, component);
   const byHand = `'hcloud ${kind.command} delete ${found.id}', then deploy again`;
+  const asItIs = kind.path === "ssh_keys" ? `. Where it is the same key and to stay: ${useOf(found)}` : "";
   const verdict = await state().then(
     (known) => judge(found, creation, known),
     () => "untold" as const,
@@ -77,26 +79,10 @@ async function makeWay(
   if (verdict !== "leftOver") {
     const why =
       verdict === "unknown" ? "this stack does not know it" : "'pulumi stack export' does not tell whose it is";
-    return await warn(`${why}. If an interrupted deployment of this stack made it, and nobody else: ${byHand}`);
+    return await warn(
+      `${why}. If an interrupted deployment of this stack made it, and nobody else: ${byHand}${asItIs}`,
+    );
   }
   await pulumi.log.info(`${what} was left by an interrupted deployment, and is deleted`, component);
   await remove(access, kind, found).catch((error: Error) => warn(`${error.message}. By hand: ${byHand}`));
-}
-
-/** As the provider finds them: its own arguments, the stack's settings, the environment. None: nothing is looked for. */
-async function cloudAccess(component: pulumi.Resource): Promise<CloudAccess | undefined> {
-  // Of a component that is used from another language, the provider is known by its name alone.
-  const provider = component.getProvider("hcloud:index/server:Server") as Partial<hcloud.Provider> | undefined;
-  const config = new pulumi.Config("hcloud");
-  const [token, endpoint] = await Promise.all([
-    plainOf(provider?.token ?? config.getSecret("token")),
-    plainOf(provider?.endpoint ?? config.get("endpoint")),
-  ]);
-  const used = token || process.env.HCLOUD_TOKEN;
-  if (!used) return undefined;
-  return { token: used, endpoint: endpoint || process.env.HCLOUD_ENDPOINT || "https://api.hetzner.cloud/v1" };
-}
-
-function plainOf(input: pulumi.Input<string | undefined> | undefined): Promise<string | undefined> {
-  return new Promise((resolve) => void pulumi.output(input).apply(resolve));
 }

@@ -37,10 +37,18 @@ export const kinds: Readonly<Record<string, CloudKind>> = Object.fromEntries(
 const patience = { request: 15_000, deletion: 120_000, pause: 2_000 };
 
 export async function lookUp(access: CloudAccess, { path }: CloudKind, name: string): Promise<Found | undefined> {
-  const { status, body } = await request(access, "GET", `/${path}?name=${encodeURIComponent(name)}`);
+  return (await listed(access, path, { name })).find((one) => one.name === name);
+}
+
+/** The SSH key that has this fingerprint, whatever its name. */
+export async function lookUpKey(access: CloudAccess, fingerprint: string): Promise<Found | undefined> {
+  return (await listed(access, "ssh_keys", { fingerprint })).find((one) => one.fingerprint === fingerprint);
+}
+
+async function listed(access: CloudAccess, path: string, filter: Record<string, string>): Promise<readonly Found[]> {
+  const { status, body } = await request(access, "GET", `/${path}?${String(new URLSearchParams(filter))}`);
   if (status !== 200) throw new Error(`Hetzner Cloud answers ${status}`);
-  const listed = z.looseObject({ [path]: z.array(foundSchema) }).parse(body)[path] as Found[];
-  return listed.find((one) => one.name === name);
+  return z.looseObject({ [path]: z.array(foundSchema) }).parse(body)[path] as Found[];
 }
 
 /** Deletes it and waits until its name is free. @throws Error saying what Hetzner Cloud says */
