@@ -87,6 +87,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
   const [first, ...others] = order;
   if (first === undefined) throw new Error("a swarm needs a manager");
   const bounds = { waitSeconds: timeouts.swarm, drainSeconds: timeouts.drain };
+  const asServer = (node: SwarmServer) => serverOf(node, owner.prefix);
 
   const policy = (node: SwarmServer, more: { afterwards?: pulumi.Output<string>; dependsOn?: pulumi.Resource[] }) => {
     const peers = pulumi.all(nodes.filter((other) => other.name !== node.name).map((other) => other.privateIp));
@@ -138,8 +139,8 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
     pulumi.all([members, openly, cluster]).apply(([list, told, ours]) => {
       if (list.length === 0) return undefined;
       const wish = {
-        managers: managers.map((node, index) => ({ ...serverOf(node), id: told[index]?.survey.nodeId || undefined })),
-        workers: workers.map(serverOf),
+        managers: managers.map((node, index) => ({ ...asServer(node), id: told[index]?.survey.nodeId || undefined })),
+        workers: workers.map(asServer),
         cluster: ours,
       };
       return transitionProgram(
@@ -190,7 +191,7 @@ export function makeSwarm(nodes: readonly SwarmServer[], settings: SwarmSettings
 
   const wished = pulumi.all(
     order.map((node) =>
-      resultOf(node.name).apply(({ nodeId }) => ({ ...serverOf(node), id: nodeId, role: node.role })),
+      resultOf(node.name).apply(({ nodeId }) => ({ ...asServer(node), id: nodeId, role: node.role })),
     ),
   );
   const joined = [...[...done.values()].map(({ step }) => step), ...nodes.flatMap((node) => node.place.server ?? [])];
@@ -275,9 +276,9 @@ function labelNodes(
   return [clusterStep({ ...place, undo, waitSeconds: nodeLabelsWaitSeconds(waitSeconds, nodes.length) }, program)];
 }
 
-/** A node's server as the swarm's plans know it. */
-function serverOf({ serverName, resource, adopt }: SwarmServer): Server {
-  return { name: serverName, part: adopt === undefined ? resource : undefined };
+/** A node's server as the swarm's plans know it. One in the place of an adopted server has that one's name until `adopt` is taken out. */
+function serverOf({ serverName: name, resource, adopt }: SwarmServer, prefix: string): Server {
+  return adopt === undefined && name === `${prefix}-${resource}` ? { name, part: resource } : { name };
 }
 
 /** A step's membership and report, without the tokens. */

@@ -57,6 +57,12 @@ describe("servers that were adopted", () => {
     expect(made.inputsOf("prod-roster").delete).toBeUndefined();
   });
 
+  it("are marked, too, where a server was made in the place of one and has its name", async () => {
+    const nodes = { a: { adopt: { alias: "old", mayReplace: true, hostKey, hostName: "swarm-a" } } };
+    const cloud = await up({ m: { role: "manager", nodes } }, { swarm: [unmarked(member("a", "manager"))] });
+    expect(stepsOf(cloud, "roster")).toEqual(["mark swarm-a"]);
+  });
+
   it("leave the swarm when they are taken out, managers too", async () => {
     const cloud = await up({ m: adopting("manager", "a") }, { swarm: three });
     expect(stepsOf(cloud, "roster")).toEqual([

@@ -78,9 +78,9 @@ function managersIn(inputs: unknown, prefix: string): readonly string[] {
   return Object.entries(data?.nodes ?? {})
     .filter(([, { role }]) => role === "manager")
     .map(([name, { server, adopted }]) => {
-      if (adopted && server !== undefined) return server;
-      const [, replacement = ""] = new RegExp(`-${name}(-r\\d+)$`).exec(server ?? "") ?? [];
-      return `${prefix}-${name}${replacement}`;
+      if (server === undefined) return `${prefix}-${name}`;
+      const [, part] = new RegExp(`-(${name}(-r\\d+)?)$`).exec(server) ?? [];
+      return adopted || part === undefined ? server : `${prefix}-${part}`;
     });
 }
 
