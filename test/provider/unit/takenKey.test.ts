@@ -8,13 +8,13 @@ const deployment = fileDeployment(undefined, "--policies");
 /** The key as the component adds it, and first, where it is asked for, the same one under another name. */
 const program = (others: readonly string[], existing?: string) => `
 const pulumi = require("@pulumi/pulumi");
-const plan = require("hcloud-swarm/dist/plan/cluster.js").planCluster("prod", { ssh, pools: { m: { role: "manager", count: 1 } } });
+const plan = part("plan/cluster").planCluster("prod", { ssh, pools: { m: { role: "manager", count: 1 } } });
 class Owner extends pulumi.ComponentResource {}
 for (const name of ${JSON.stringify(others)}) new hcloud.SshKey(name, { name, publicKey: hostKey + " a comment" });
 const component = new Owner("test:index:Owner", "prod");
 const existing = ${existing === undefined ? undefined : JSON.stringify({ id: existing })};
 if (${others.length === 0 || existing !== undefined})
-  module.exports = { id: require("hcloud-swarm/dist/cloud/infrastructure.js").sshKeyId({ ...plan, component, name: "prod" }, hostKey, existing, false) };
+  module.exports = { id: part("cloud/infrastructure").sshKeyId({ ...plan, component, name: "prod" }, hostKey, existing, false) };
 `;
 const up = ["up", "--yes", "--skip-preview", "--non-interactive"];
 const keys = async (): Promise<readonly { id: number; name: string }[]> =>
