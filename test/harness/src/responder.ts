@@ -49,13 +49,7 @@ export interface Probe {
 }
 
 const resultsSchema = z.array(
-  z.object({
-    id: z.string(),
-    open: z.boolean(),
-    // Not told by the responder of a cluster that was kept from before it could.
-    reached: z.boolean().default(false),
-    detail: z.string(),
-  }),
+  z.object({ id: z.string(), open: z.boolean(), reached: z.boolean(), detail: z.string() }),
 );
 export type ProbeResult = z.infer<typeof resultsSchema>[number];
 

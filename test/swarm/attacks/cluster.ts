@@ -1,7 +1,7 @@
 /** The attacked cluster: one for each Docker version, booted once, then brought back from its checkpoint. */
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { agentScript } from "../../../packages/swarm/src/host/agentSources.js";
 import { armProgram, installProgram } from "../../../packages/swarm/src/host/index.js";
@@ -13,6 +13,7 @@ import {
   openStack,
   phase,
   type Region,
+  responderBinary,
   root,
   type Stack,
   say,
@@ -57,6 +58,8 @@ export async function bootCluster(image: Image): Promise<AttackedCluster> {
   const name = `${process.env.HCS_ATTACK_REGION ?? "attack"}${image === "debian-13" ? "" : image.slice("debian-".length)}`;
   const stateDir = cacheDir("stacks", `${name}-cluster`);
   const kept = join(stateDir, "kept");
+  // Nodes, containers and the stranger answer and ask by the responder that they were made with.
+  const made = `${image} ${basename(await responderBinary())}`;
   // One that was kept and stopped has its disks and its checkpoint still.
   const region = await started(name, image);
   const stop = async () => {
@@ -93,8 +96,11 @@ export async function bootCluster(image: Image): Promise<AttackedCluster> {
       await phase("checkpoint of the ready cluster", save);
       cpSync(join(stateDir, ".pulumi"), join(stateDir, "pulumi-ready"), { recursive: true });
       cpSync(join(stateDir, "config.yaml"), join(stateDir, "config-ready.yaml"));
-      writeFileSync(kept, image);
-    } else if (readFileSync(kept, "utf8") !== image) throw new Error(`the kept region ${name} is of another image`);
+      writeFileSync(kept, made);
+    } else if (readFileSync(kept, "utf8") !== made)
+      throw new Error(
+        `the kept region ${name} has another image or responder: stop it with --purge, and remove ${stateDir}`,
+      );
     const restore = async () => {
       await region.command("checkpoint", "restore", checkpoint);
       rmSync(join(stateDir, ".pulumi"), { recursive: true, force: true });

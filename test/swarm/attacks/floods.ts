@@ -20,9 +20,16 @@ export interface Flooded<T> {
   readonly said: string;
 }
 
-/** Nobody answered, nor took a packet in any other way: gives what the table says of it. */
-export function unanswered({ answers, reached, said }: Flooded<unknown>): string {
+/** Nobody answered: gives what the table says of it. */
+export function withoutAnswers({ answers, said }: Flooded<unknown>): string {
   if (answers > 0) throw new Error(`closed ports answered: ${said}`);
+  return said;
+}
+
+/** Nor did anybody take a packet in any other way, which is asked wherever the rules are in force all the time. */
+export function unanswered(flooded: Flooded<unknown>): string {
+  const { reached } = flooded;
+  const said = withoutAnswers(flooded);
   if (reached > 0) throw new Error(`closed ports took packets, ${reached} of them: ${said}`);
   return `${said}, none refused`;
 }

@@ -13,8 +13,9 @@ import type { Member } from "./survey";
 
 export interface Step {
   /**
-   * `mark` says whose the node is, and its name; `yield` demotes a manager if it leads at that moment; `activate` undoes an unfinished leave; `quiesce` keeps new tasks away;
-   * `drain` waits until its tasks run elsewhere; `discard` removes what never came, unless it has come by then.
+   * `mark` says whose the node is, and its name; `yield` demotes a manager if it leads at that moment; `activate` undoes an
+   * unfinished leave; `quiesce` keeps new tasks away; `drain` waits until its tasks run elsewhere; `discard` removes what never came,
+   * unless it has come by then.
    */
   readonly action: "mark" | "activate" | "promote" | "yield" | "demote" | "quiesce" | "drain" | "remove" | "discard";
   readonly id: string;

@@ -1,5 +1,5 @@
 /** Boots: nothing may come in before the rules are there, and what is open must come back. */
-import { unanswered, underFlood } from "../floods.js";
+import { unanswered, underFlood, withoutAnswers } from "../floods.js";
 import type { LifecycleAttack } from "../types.js";
 import type { World } from "../world.js";
 
@@ -86,8 +86,8 @@ export const bootAttacks: readonly LifecycleAttack[] = [
         },
         [8083],
       );
-      // Until the program has loaded the rules there are none, and the host refuses what nobody listens on: these do not count.
-      const said = unanswered({ ...result, reached: 0 });
+      // Until the program has loaded the rules there are none, and the host refuses what nobody listens on.
+      const said = withoutAnswers(result);
       const open = await world.ask({ kind: "outside" }, [
         { label: "443", must: "open", network: "tcp4", address: node.publicIpv4, port: 443 },
       ]);
