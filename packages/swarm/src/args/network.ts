@@ -12,8 +12,7 @@ export interface NetworkArgs {
   ipRange?: string;
   /**
    * IPv4 range of the subnet that the nodes are in, within `ipRange`, its host bits zero. Default: the first /24 of `ipRange`. Choose it
-   * once: another one is refused as that of `ipRange` is; beside `existing` it is not, and `up` does not end, as Pulumi tries to delete the
-   * subnet that the servers are in.
+   * once: another one is refused as that of `ipRange` is.
    */
   subnetRange?: string;
   /** Network zone. Default: `eu-central`. It counts when the subnet is made: another one is refused. */

@@ -81,11 +81,10 @@ export function privateNetwork(component: string, owner: Owner, plan: NetworkPla
   const subnet = new hcloud.NetworkSubnet(
     `${owner.name}-subnet`,
     { networkId: network, type: "cloud", networkZone: zone, ipRange: subnetRange },
-    { parent: owner.component, ...(existing === undefined ? { ignoreChanges: ["ipRange", "networkZone"] } : {}) },
+    { parent: owner.component, ignoreChanges: ["ipRange", "networkZone"] },
   );
-  if (existing !== undefined) return { id: network, subnets: [subnet] };
   const id = pulumi.all([network, subnet.ipRange, subnet.networkZone]).apply(([known, range, foundZone]) => {
-    refuseOther(component, owner.prefix, {
+    refuseOther(component, existing === undefined ? owner.prefix : String(known), {
       subnetRange: { found: range, asked: subnetRange },
       zone: { found: foundZone, asked: zone },
     });

@@ -73,9 +73,29 @@ describe("a cluster", () => {
     expect(fresh.cloud.ofType("hcloud:index/server:Server")).toHaveLength(1);
   });
 
-  it("in a network that was there before is left to its own", async () => {
+  it("with a subnet of its own in a network that was there before keeps that subnet", async () => {
     const existing = { id: "12" };
-    const { cloud } = await madeCluster({ ...args, network: { ...all, existing } }, { servers });
+    const kept = { existing, subnetRange: subnet.ipRange };
+    const { cloud } = await madeCluster({ ...args, network: kept }, { servers });
     expect(cloud.inputsOf("prod-manager-1")).toMatchObject({ networks: [{ networkId: 12 }] });
+    for (const preview of [false, true]) {
+      const refused = await refusedCluster(
+        { ...args, network: { ...kept, subnetRange: "10.0.1.0/24" } },
+        { servers, preview },
+      );
+      expect(refused.errors).toMatch(
+        /the network 12 is there.* network\.subnetRange: given 10\.0\.1\.0\/24, it has 10\.0\.0\.0\/24/,
+      );
+      expect(refused.cloud.ofType("hcloud:index/server:Server")).toEqual([]);
+    }
+  });
+
+  it("is in any subnet of a network that was there before when it says none, whatever range and zone it says", async () => {
+    const { cloud } = await madeCluster(
+      { ...args, network: { ...all, subnetRange: undefined, existing: { id: "12" } } },
+      { servers },
+    );
+    expect(cloud.inputsOf("prod-manager-1")).toMatchObject({ networks: [{ networkId: 12 }] });
+    expect(cloud.ofType("hcloud:index/networkSubnet:NetworkSubnet")).toEqual([]);
   });
 });
