@@ -1,6 +1,5 @@
 /**
  * What a later change of the network's ranges and zone does, with the real engine and provider: what the arguments' documentation says.
- * Not deployed here is a range for which the subnet would be deleted under its servers: the provider tries that without end.
  */
 import { describe, expect, test } from "vitest";
 import { fileDeployment, partsProgram, timeout } from "../parts";
@@ -92,13 +91,16 @@ describe("the network of a cluster that is up", () => {
   });
 });
 
-test("a subnet in a network that was there before is replaced", { timeout }, async () => {
+test("a subnet in a network that was there before is refused as another one, and passes as it is", {
+  timeout,
+}, async () => {
   const { cloud, project } = deployment;
   await project.run(["destroy", "--yes", "--skip-preview", "--non-interactive"]);
   const { network } = await cloud.call("POST", "/networks", { name: "before", ip_range: "10.0.0.0/16" });
   const existing = { id: String(network.id) };
-  await deployment.apply(program({ existing, subnetRange: "10.0.0.0/24" }));
-  project.program(program({ existing, subnetRange: "10.0.1.0/24" }));
-  const steps = (await project.preview()).filter(({ op }) => op.includes("replace"));
-  expect([...new Set(steps.map(({ resource }) => resource))]).toEqual(["NetworkSubnet prod-subnet"]);
+  const kept = { existing, subnetRange: "10.0.0.0/24" };
+  await deployment.apply(program(kept));
+  await refused({ ...kept, subnetRange: "10.0.1.0/24" }, /given 10\.0\.1\.0\/24, it has 10\.0\.0\.0\/24/);
+  await refused({ ...kept, zone: "us-east" }, /given us-east, it has eu-central/);
+  expect(await deployment.apply(program(kept))).toEqual([]);
 });
